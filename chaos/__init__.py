@@ -1,0 +1,1 @@
+"""What goes wrong: faults, the plan, the journal and the watchdog."""

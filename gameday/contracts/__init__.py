@@ -1,0 +1,1 @@
+"""What a system promises: contracts, their topology and the reading of both."""

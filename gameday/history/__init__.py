@@ -1,0 +1,1 @@
+"""What happened: records, the ledger, outcomes, checks and the verdict."""

@@ -1,0 +1,1 @@
+"""Who talks to the broker: arrivals, messages, publishers and consumers."""

@@ -1,0 +1,1 @@
+"""What it looked like: the report, as a function of a run folder."""

@@ -1,0 +1,1 @@
+"""What we claim: scenarios, the run through its phases and the command line."""
