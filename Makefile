@@ -1,0 +1,48 @@
+# Every target prepares what it needs. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+GAMEDAY_ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: help setup gameday test test-unit test-all bench brokers lint format constraints
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## all that this machine needs: .venv, RabbitMQ, Toxiproxy (starts no broker)
+	@scripts/setup.sh
+
+gameday: setup ## set-up, then sparki's smoke game day (more options: GAMEDAY_ARGS="--seed 7")
+	@$(BIN)/gameday run sparki --suite smoke $(GAMEDAY_ARGS)
+
+test: test-unit ## set-up, then all that a change must pass: fast tests, then a real cluster
+	@$(PYTEST) -m "live and not nightly" $(PYTEST_ARGS)
+
+test-unit: setup ## the tests that need no broker (seconds)
+	@$(PYTEST) -m "not live and not nightly" $(PYTEST_ARGS)
+
+test-all: test ## everything, also what takes longer than a change may wait
+	@$(PYTEST) -m nightly $(PYTEST_ARGS)
+
+bench: setup ## measure, and print the README's table of numbers
+	@for script in bench/[a-z]*.py; do $(BIN)/python "$$script"; done
+
+brokers: setup ## other RabbitMQ versions beside the installed one: 4.3.6 and 4.0.5 (root, debootstrap)
+	@scripts/brokers.sh
+
+lint: setup ## style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup ## let ruff mend what it can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+constraints: ## pin today's versions of everything that is installed (then make test)
+	@scripts/pin.sh
