@@ -1,0 +1,184 @@
+"""The embedded cluster: three RabbitMQ nodes as processes on loopback, every link proxied.
+
+    claim ports -> write cluster.json -> epmd -> toxiproxy -> nodes -> healthy
+
+Clients come through Toxiproxy, and so does each directed link between nodes, because every node
+finds each peer at an address of that link's own (`inetrc.py`). The same class serves whoever
+started the cluster and whoever finds it later by its folder (`load`). Whether leftovers of dead
+starters exist is `residue.py`'s business.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+from gameday.clusters import epmd
+from gameday.clusters.cluster import ALL_POWERS, Address, NodeAddresses
+from gameday.clusters.control import LocalControl
+from gameday.clusters.inetrc import erlang_name
+from gameday.clusters.links import LocalLinks
+from gameday.clusters.nodes import NODES, LocalNodes, write_configuration
+from gameday.clusters.ports import LOOPBACK, Claim, claim_block
+from gameday.clusters.processes import reference
+from gameday.clusters.record import ClusterRecord, cluster_folder, create_folder, load_record
+from gameday.clusters.release import find_release
+from gameday.clusters.residue import remove_cluster
+from gameday.clusters.settings import BrokerSettings
+from gameday.clusters.toxiproxy import find_binary
+
+Progress = Callable[[str], None]
+
+STAGED_BELOW = (4, 0)
+"""Before this version nodes race for a lock with a random back-off: the first starts alone."""
+
+
+def default_state_dir() -> Path:
+    """Return where clusters keep their state."""
+    named = os.environ.get("GAMEDAY_STATE_DIR")
+    if named:
+        return Path(named).resolve()
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "gameday"
+
+
+class LocalCluster(LocalNodes, LocalLinks, LocalControl):
+    """A running local cluster, with every power."""
+
+    nodes: tuple[str, ...] = NODES
+    powers = ALL_POWERS
+
+    def __init__(self, record: ClusterRecord) -> None:
+        LocalControl.__init__(self, record)
+        LocalLinks.__init__(self, record)
+        LocalNodes.__init__(self, record, self)
+
+    @property
+    def record(self) -> ClusterRecord:
+        """What is known about the cluster beyond this process."""
+        return self._record
+
+    @property
+    def version(self) -> str:
+        """The broker's version."""
+        return self._record.release.version
+
+    @property
+    def username(self) -> str:
+        """The administrator's name."""
+        return self._record.username
+
+    @property
+    def password(self) -> str:
+        """The administrator's password."""
+        return self._record.password
+
+    def addresses(self, node: str) -> NodeAddresses:
+        """Return where a node listens."""
+        ports = self._record.ports
+        number = self._number(node)
+        return NodeAddresses(
+            name=node,
+            erlang_name=erlang_name(number),
+            client=Address(LOOPBACK, ports.client(number)),
+            direct=Address(LOOPBACK, ports.amqp(number)),
+            management=Address(LOOPBACK, ports.management(number)),
+        )
+
+    def amqp_url(self, node: str, vhost: str) -> str:
+        """Return the URL by which clients reach the node, through Toxiproxy."""
+        credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
+        return f"amqp://{credentials}@{self.addresses(node).client}/{quote(vhost, safe='')}"
+
+    def management_url(self, node: str) -> str:
+        """Return the URL of the node's management API, without the password."""
+        return f"http://{self.addresses(node).management}"
+
+    def keep(self) -> None:
+        """Leave the cluster running after this process: it is nobody's leftover then."""
+        self._record = replace(self._record, kept=True)
+        self._record.save()
+
+    def close(self) -> None:
+        """End every process of the cluster and remove its folder."""
+        self.close_control()
+        remove_cluster(self._record)
+
+
+def load(state_dir: Path, port_base: int) -> LocalCluster:
+    """Attach to the cluster that is recorded for a block."""
+    return LocalCluster(load_record(cluster_folder(state_dir, port_base)))
+
+
+@contextmanager
+def local_cluster(
+    settings: BrokerSettings,
+    *,
+    broker: str | None = None,
+    state_dir: Path | None = None,
+    progress: Progress = lambda _: None,
+) -> Iterator[LocalCluster]:
+    """Run a cluster for the time of a block."""
+    cluster = start_local(
+        settings,
+        broker=broker,
+        state_dir=state_dir or default_state_dir(),
+        progress=progress,
+    )
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def start_local(
+    settings: BrokerSettings,
+    *,
+    broker: str | None = None,
+    state_dir: Path,
+    progress: Progress = lambda _: None,
+) -> LocalCluster:
+    """Start a cluster and return it when every node serves; on any failure nothing stays."""
+    release = find_release(broker)
+    toxiproxy = find_binary()
+    owner = reference(os.getpid())
+    assert owner is not None
+    claim = claim_block(state_dir)
+    record = ClusterRecord(
+        folder=cluster_folder(state_dir, claim.ports.base),
+        ports=claim.ports,
+        token=secrets.token_hex(16),
+        release=release,
+        settings=settings,
+        toxiproxy=toxiproxy,
+        username="gameday",
+        owner=owner,
+    )
+    with ExitStack() as undo:
+        undo.callback(claim.release)
+        create_folder(record)
+        record.save()
+        cluster = LocalCluster(record)
+        undo.callback(cluster.close)
+        progress(f"RabbitMQ {release.version} on the ports from {claim.ports.base}")
+        _start_processes(cluster, claim, progress)
+        undo.pop_all()
+    claim.release()
+    return cluster
+
+
+def _start_processes(cluster: LocalCluster, claim: Claim, progress: Progress) -> None:
+    """Start everything in its order."""
+    write_configuration(cluster.record)
+    epmd.start(cluster.record, claim.lock_descriptor)
+    cluster.start_toxiproxy()
+    staged = cluster.record.release.major_minor < STAGED_BELOW
+    for group in [NODES[:1], NODES[1:]] if staged else [NODES]:
+        for node in group:
+            cluster.start(node, wait=False)
+        for node in group:
+            cluster.wait_serving(node)
+            progress(f"{node} serves")

@@ -1,0 +1,67 @@
+"""RabbitMQ's management API, with time limits and without surprises.
+
+Every call has a limit and raises on a status of 400 and more. The user's own proxy settings and
+netrc are not looked at. Its counts are some seconds old: facts that decide anything come from
+`broker.py` instead.
+"""
+
+from typing import Any
+
+import requests
+
+from gameday.errors import HarnessError
+
+CONNECT_LIMIT_S = 2.0
+
+
+class ManagementError(HarnessError):
+    """The management API did not do what was asked."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Management:
+    """One node's management API."""
+
+    def __init__(self, url: str, username: str, password: str, *, limit_s: float = 5) -> None:
+        self._url = url.rstrip("/")
+        self._credentials = (username, password)
+        self._limit_s = limit_s
+
+    def get(self, path: str) -> Any:
+        """Return what the API answers for a path such as `/api/overview`."""
+        return self._call("GET", path)
+
+    def put(self, path: str, body: object = None) -> Any:
+        """Create or change something."""
+        return self._call("PUT", path, {} if body is None else body)
+
+    def post(self, path: str, body: object = None) -> Any:
+        """Post something."""
+        return self._call("POST", path, {} if body is None else body)
+
+    def delete(self, path: str) -> Any:
+        """Delete something."""
+        return self._call("DELETE", path)
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        """Make one call."""
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.request(
+                    method,
+                    self._url + path,
+                    json=body,
+                    auth=self._credentials,
+                    timeout=(CONNECT_LIMIT_S, self._limit_s),
+                )
+        except requests.RequestException as error:
+            reason = type(error).__name__
+            raise ManagementError(f"{method} {self._url}{path}: {reason}") from error
+        if answer.status_code >= 400:
+            text = f"{method} {self._url}{path}: {answer.status_code} {answer.text[:300]}"
+            raise ManagementError(text, answer.status_code)
+        return answer.json() if answer.content else None

@@ -1,0 +1,160 @@
+"""A local cluster's nodes as processes: started, stopped, killed, suspended, resumed.
+
+The Erlang virtual machine is the process that we start (the scripts `exec` it), so its id is the
+node's. Starting a node after a kill needs nothing but its folder. Whether the *cluster* is
+healthy is asked of `broker.py`; here a node serves when its broker says that it runs.
+"""
+
+import signal
+from pathlib import Path
+
+from gameday.clusters import epmd
+from gameday.clusters.cluster import Ctl
+from gameday.clusters.inetrc import control_inetrc, node_inetrc
+from gameday.clusters.ports import NODE_COUNT
+from gameday.clusters.processes import (
+    ProcessRef,
+    clean_environment,
+    is_alive,
+    kill,
+    send_signal,
+    spawn,
+    tail,
+)
+from gameday.clusters.record import ClusterRecord, replace
+from gameday.clusters.settings import (
+    advanced_config,
+    enabled_plugins,
+    erlang_arguments,
+    rabbitmq_conf,
+)
+from gameday.clusters.wait import NotYet, wait_until
+from gameday.errors import HarnessError
+
+NODES = tuple(f"r{number}" for number in range(1, NODE_COUNT + 1))
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 30.0
+
+
+def write_configuration(record: ClusterRecord) -> None:
+    """Write every node's files, before any node starts."""
+    replace(record.folder / "control.inetrc", control_inetrc())
+    replace(record.folder / "enabled_plugins", enabled_plugins(record.settings))
+    replace(record.folder / "advanced.config", advanced_config(record.settings))
+    for number in range(1, NODE_COUNT + 1):
+        text = rabbitmq_conf(
+            record.settings,
+            record.ports,
+            number,
+            username=record.username,
+            password=record.password,
+        )
+        replace(record.folder / f"r{number}.conf", text)
+        replace(record.folder / f"r{number}.inetrc", node_inetrc(number))
+
+
+def node_environment(record: ClusterRecord, number: int) -> dict[str, str]:
+    """Return the whole environment of a node."""
+    files = {
+        "HOME": record.home,
+        "ERL_INETRC": record.folder / f"r{number}.inetrc",
+        "ERL_CRASH_DUMP": Path("/dev/null"),
+        "RABBITMQ_CONFIG_FILE": record.folder / f"r{number}.conf",
+        "RABBITMQ_ADVANCED_CONFIG_FILE": record.folder / "advanced.config",
+        "RABBITMQ_ENABLED_PLUGINS_FILE": record.folder / "enabled_plugins",
+        "RABBITMQ_MNESIA_BASE": record.folder / "nodes",
+        "RABBITMQ_LOG_BASE": record.logs,
+        "RABBITMQ_PID_FILE": record.folder / "nodes" / f"r{number}.pid",
+    }
+    devices = {"ERL_CRASH_DUMP"}
+    return {
+        **clean_environment(record.token, record.home),
+        **record.release.environment(),
+        **epmd.environment(record),
+        **{k: str(v) if k in devices else record.inside(v) for k, v in files.items()},
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_NODENAME": f"r{number}@mq{number}",
+        "RABBITMQ_DIST_PORT": str(record.ports.unused_distribution(number)),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": erlang_arguments(
+            record.settings,
+            record.ports,
+            number,
+        ),
+        # The script then becomes the virtual machine instead of watching over it.
+        "RUNNING_UNDER_SYSTEMD": "true",
+    }
+
+
+class LocalNodes:
+    """The power over a local cluster's nodes."""
+
+    def __init__(self, record: ClusterRecord, control: Ctl) -> None:
+        self._record = record
+        self._control = control
+
+    def start(self, node: str, *, wait: bool = True) -> None:
+        """Start a node that is not running and, unless told otherwise, wait until it serves."""
+        if self.is_running(node):
+            raise HarnessError(f"{node} is running already")
+        number = NODES.index(node) + 1
+        record = self._record
+        process = spawn(
+            [*record.release.enter(record.folder), record.release.script("rabbitmq-server")],
+            node_environment(record, number),
+            self._console(node),
+        )
+        record.remember(node, process)
+        if wait:
+            self.wait_serving(node)
+
+    def wait_serving(self, node: str, within_s: float = START_LIMIT_S) -> None:
+        """Wait until the node's broker says that it runs; its early death ends the wait."""
+        wait_until(lambda: self._serves(node), within_s, f"{node} serves", poll_ms=100)
+
+    def kill(self, node: str) -> None:
+        """Kill the node at once, as `kill -9` does, and return when it is gone."""
+        kill(self._living(node))
+
+    def stop(self, node: str) -> None:
+        """Stop the node in good order and return when it is gone."""
+        process = self._living(node)
+        send_signal(process, signal.SIGTERM)
+        wait_until(lambda: not is_alive(process), STOP_LIMIT_S, f"{node} stopped", poll_ms=50)
+
+    def pause(self, node: str) -> None:
+        """Suspend the node's process."""
+        send_signal(self._living(node), signal.SIGSTOP)
+
+    def resume(self, node: str) -> None:
+        """Let a suspended node go on; harmless when it was not suspended."""
+        send_signal(self._living(node), signal.SIGCONT)
+
+    def process_id(self, node: str) -> int | None:
+        """Return the node's process id, none when it is not running."""
+        process = self._record.process(node)
+        return process.pid if process is not None and is_alive(process) else None
+
+    def is_running(self, node: str) -> bool:
+        """Whether the node's process is there, suspended or not."""
+        return self.process_id(node) is not None
+
+    def _living(self, node: str) -> ProcessRef:
+        """Return the node's process, which must be there."""
+        process = self._record.process(node)
+        if process is None or not is_alive(process):
+            raise HarnessError(f"{node} is not running")
+        return process
+
+    def _serves(self, node: str) -> bool | NotYet:
+        """Whether the broker runs; a node that has died will not."""
+        if not self.is_running(node):
+            raise HarnessError(f"{node} ended while starting: {tail(self._console(node))}")
+        try:
+            answer = self._control.evaluate(node, "rabbit:is_running()", timeout_s=3)
+        except HarnessError as error:
+            return NotYet(error)
+        return True if answer == "true" else NotYet(f"rabbit:is_running() is {answer}")
+
+    def _console(self, node: str) -> Path:
+        """Return the file that takes what the node prints."""
+        return self._record.logs / f"{node}.console.log"
