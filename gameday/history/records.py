@@ -31,6 +31,10 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 tables: see `ledger.py`. In DELIVERED, deaths is the sum of the death counts in the low 16 bits and
 the queue index of the first death + 1 in the high ones; extra is the first death's reason in the
 low four bits and the delivery count, at most 15, in the high ones.
+
+A message whose headers are destroyed is SEEN_BY_DIGEST: its `sequence` is then the index of the
+body's SHA-256 in the reader's own `digest` table and `producer` is 0; the publisher's `digest`
+table says which attempt it is.
 """
 
 from enum import IntEnum, IntFlag

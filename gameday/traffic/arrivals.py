@@ -1,0 +1,121 @@
+"""When message *n* is due: an open model, pure arithmetic, no clock and no sleep.
+
+A schedule answers with the due times of a window, in seconds after the load began. The same seed
+and the same windows give the same times, whatever the broker does meanwhile: a stalled broker does
+not lower the offered load. Latency counts from these times.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Times = NDArray[np.float64]
+
+
+class Schedule(Protocol):
+    """Due times, in seconds, ascending, of the window [start_s, end_s)."""
+
+    def due(self, start_s: float, end_s: float) -> Times:
+        """Return the due times in the window."""
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One message each 1 / rate seconds."""
+
+    rate_per_s: float
+
+    def due(self, start_s: float, end_s: float) -> Times:
+        """Message n is due at n / rate."""
+        first = int(np.ceil(start_s * self.rate_per_s - 1e-9))
+        last = int(np.ceil(end_s * self.rate_per_s - 1e-9))
+        return np.arange(first, last) / self.rate_per_s
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Independent arrivals at a mean rate; every second has a seed of its own."""
+
+    rate_per_s: float
+    seed: int
+
+    def due(self, start_s: float, end_s: float) -> Times:
+        """Return the arrivals of each whole second that the window touches, cut to the window."""
+        seconds = range(int(start_s), int(np.ceil(end_s)))
+        times = np.concatenate([self._second(second) for second in seconds] or [np.empty(0)])
+        return times[(times >= start_s) & (times < end_s)]
+
+    def _second(self, second: int) -> Times:
+        generator = np.random.default_rng((self.seed, second))
+        count = generator.poisson(self.rate_per_s)
+        return second + np.sort(generator.random(count))
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A rate that rises or falls in a straight line, then stays at its end."""
+
+    from_per_s: float
+    to_per_s: float
+    over_s: float
+
+    def due(self, start_s: float, end_s: float) -> Times:
+        """Message n is due when n messages' worth of rate has passed."""
+        first, last = np.ceil([self._passed(start_s) - 1e-9, self._passed(end_s) - 1e-9])
+        return np.array([self._when(n) for n in range(int(first), int(last))], dtype=np.float64)
+
+    def _passed(self, at_s: float) -> float:
+        climbing = min(at_s, self.over_s)
+        slope = (self.to_per_s - self.from_per_s) / self.over_s
+        climbed = self.from_per_s * climbing + slope * climbing**2 / 2
+        return climbed + self.to_per_s * max(0.0, at_s - self.over_s)
+
+    def _when(self, number: int) -> float:
+        climbed = self._passed(self.over_s)
+        if number >= climbed:
+            return self.over_s + (number - climbed) / self.to_per_s
+        slope = (self.to_per_s - self.from_per_s) / self.over_s
+        if slope == 0:
+            return number / self.from_per_s
+        root = np.sqrt(self.from_per_s**2 + 2 * slope * number)
+        return float((root - self.from_per_s) / slope)
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A number of messages spread evenly over a short time, once."""
+
+    at_s: float
+    count: int
+    over_s: float
+
+    def due(self, start_s: float, end_s: float) -> Times:
+        """Return those of the spike's times that lie in the window."""
+        times: Times = self.at_s + np.arange(self.count) * (self.over_s / max(1, self.count))
+        return times[(times >= start_s) & (times < end_s)]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Times that were recorded before."""
+
+    times_s: tuple[float, ...]
+
+    def due(self, start_s: float, end_s: float) -> Times:
+        """Return those of the recorded times that lie in the window."""
+        times = np.array(self.times_s)
+        return times[(times >= start_s) & (times < end_s)]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several schedules at once."""
+
+    schedules: tuple[Schedule, ...]
+
+    def due(self, start_s: float, end_s: float) -> Times:
+        """Return all their times, in order."""
+        return np.sort(np.concatenate([each.due(start_s, end_s) for each in self.schedules]))

@@ -1,0 +1,208 @@
+"""One connection of a client with its channel, opened again on the next node when it is lost.
+
+pika's callbacks run in gevent's hub, where nothing may wait: they note what happened in the ledger
+and hand the rest to greenlets. A publisher and a consumer never share a link.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Any
+
+import gevent
+import pika
+from gevent.event import Event
+from pika.adapters.gevent_connection import GeventConnection
+
+from gameday.history.ledger import LedgerWriter
+from gameday.history.records import Kind
+
+CONNECT_TIMEOUT_S = 3.0
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 2.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A node's name and the AMQP address under which clients reach it."""
+
+    node: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a link is for, as it stands in the ledger's names."""
+
+    role: str
+    client: str
+    heartbeat_s: int = 60
+    details: tuple[tuple[str, Any], ...] = ()
+
+
+class Link:
+    """A connection that comes back. `on_open` and `on_lost` are called in the hub: do not wait."""
+
+    def __init__(
+        self,
+        ledger: LedgerWriter,
+        targets: Sequence[Target],
+        first: int,
+        purpose: Purpose,
+        on_open: Callable[["Link"], None],
+        on_lost: Callable[["Link"], None],
+    ) -> None:
+        self.ledger = ledger
+        self.purpose = purpose
+        self.channel: Any = None
+        self.connection: Any = None
+        self.channel_index = 0
+        self.connection_index = 0
+        self.is_open = False
+        self.is_blocked = False
+        self.resumed_ns = 0
+        self.node = ""
+        self._targets = targets
+        self._next = first
+        self._epochs = 0
+        self._on_open = on_open
+        self._on_lost = on_lost
+        self._stopped = False
+        self._settled = Event()
+        self._loop = gevent.spawn(self._keep_open)
+
+    def close(self, within_s: float = 5.0) -> None:
+        """Close for good."""
+        self._stopped = True
+        connection = self.connection
+        if connection is not None and connection.is_open:
+            connection.close()
+        self._loop.join(within_s)
+        self._loop.kill(block=False)
+
+    def drop(self) -> None:
+        """Give this connection up without asking the other side, and open another."""
+        connection = self.connection
+        if connection is not None and self.is_open:
+            self._lost(connection, 0)
+            _abort(connection)
+
+    def _keep_open(self) -> None:
+        delay_s = RETRY_FIRST_S
+        while not self._stopped:
+            target = self._targets[self._next % len(self._targets)]
+            self._next += 1
+            if self._open(target):
+                delay_s = RETRY_FIRST_S
+                self._settled.wait()
+            else:
+                gevent.sleep(delay_s)
+                delay_s = min(delay_s * 2, RETRY_MOST_S)
+
+    def _open(self, target: Target) -> bool:
+        opened = Event()
+        self._settled.clear()
+        self.node = target.node
+        connection = GeventConnection(
+            self._parameters(target),
+            on_open_callback=lambda c: c.channel(on_open_callback=self._channel_opened(c, opened)),
+            on_open_error_callback=lambda *_: opened.set(),
+            on_close_callback=lambda c, reason: self._closed(c, reason, opened),
+        )
+        self.connection = connection
+        opened.wait(CONNECT_TIMEOUT_S + 1)
+        if not self.is_open:
+            _abort(connection)
+        return self.is_open
+
+    def _parameters(self, target: Target) -> Any:
+        parameters = pika.URLParameters(target.url)
+        parameters.heartbeat = self.purpose.heartbeat_s
+        parameters.socket_timeout = CONNECT_TIMEOUT_S
+        parameters.stack_timeout = CONNECT_TIMEOUT_S
+        parameters.connection_attempts = 1
+        parameters.client_properties = {"connection_name": self.purpose.client}
+        return parameters
+
+    def _channel_opened(self, connection: Any, opened: Event) -> Callable[[Any], None]:
+        def note(channel: Any) -> None:
+            if connection is not self.connection or self._stopped:
+                return
+            self._record_opening(channel)
+            connection.add_on_connection_blocked_callback(self._blocked)
+            connection.add_on_connection_unblocked_callback(self._unblocked)
+            channel.add_on_close_callback(lambda _, reason: self._channel_lost(connection, reason))
+            self.channel = channel
+            self.is_open, self.is_blocked = True, False
+            opened.set()
+            self._on_open(self)
+
+        return note
+
+    def _record_opening(self, channel: Any) -> None:
+        purpose = self.purpose
+        self._epochs += 1
+        who = {"client": purpose.client, "role": purpose.role, "epoch": self._epochs}
+        who |= dict(purpose.details)
+        self.connection_index = self.ledger.intern(
+            "connection", {**who, "node": self.node, "heartbeat_s": purpose.heartbeat_s}
+        )
+        self.channel_index = self.ledger.intern(
+            "channel",
+            {
+                **who,
+                "connection": self.connection_index,
+                "number": channel.channel_number,
+            },
+        )
+        now = monotonic_ns()
+        self.ledger.append(Kind.CONNECTION_OPENED, now, channel=self.connection_index)
+        self.ledger.append(Kind.CHANNEL_OPENED, now, channel=self.channel_index)
+
+    def _blocked(self, *_: Any) -> None:
+        self.is_blocked = True
+        self.ledger.append(Kind.BLOCKED, monotonic_ns(), channel=self.connection_index)
+
+    def _unblocked(self, *_: Any) -> None:
+        self.is_blocked = False
+        self.resumed_ns = monotonic_ns()
+        self.ledger.append(Kind.UNBLOCKED, self.resumed_ns, channel=self.connection_index)
+
+    def _channel_lost(self, connection: Any, reason: Any) -> None:
+        """Let a channel that the broker closed take its connection along: both open afresh."""
+        if connection is not self.connection or not self.is_open:
+            return
+        code = _code(reason)
+        self.ledger.append(
+            Kind.CHANNEL_CLOSED, monotonic_ns(), channel=self.channel_index, detail=code
+        )
+        if connection.is_open:
+            connection.close()
+        self._lost(connection, code)
+
+    def _closed(self, connection: Any, reason: Any, opened: Event) -> None:
+        self._lost(connection, _code(reason))
+        opened.set()
+
+    def _lost(self, connection: Any, code: int) -> None:
+        if connection is not self.connection or not self.is_open:
+            return
+        self.is_open = False
+        self.ledger.append(
+            Kind.CONNECTION_CLOSED, monotonic_ns(), channel=self.connection_index, detail=code
+        )
+        self._on_lost(self)
+        self._settled.set()
+
+
+def _code(reason: Any) -> int:
+    """Return AMQP's reply code of a closing, 0 where the connection broke without one."""
+    code = getattr(reason, "reply_code", 0)
+    return code if isinstance(code, int) and code > 0 else 0
+
+
+def _abort(connection: Any) -> None:
+    """Close the socket at once. pika offers no public way that does not wait for the peer."""
+    transport = getattr(connection, "_transport", None)
+    if transport is not None:
+        transport.abort()

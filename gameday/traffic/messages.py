@@ -1,0 +1,162 @@
+"""What a producer sends: seeded priorities, fates and bodies, one message after another.
+
+A producer's messages depend on the seed and their number alone, not on time or on the broker.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gameday.contracts.model import Consumer, MessageType, Producer
+from gameday.history.records import Disposition
+from gameday.traffic import bodies
+from gameday.traffic.identity import PERMANENT
+
+BLOCK = 1024
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """One message on its way: who it is, what it carries, and how often it was published.
+
+    `count` is the number of publishes of it by this process; `bare` leaves our headers out, as
+    poison does. `done` hears once how it ended: True when confirmed and not returned.
+    """
+
+    producer: int
+    sequence: int
+    due_ns: int
+    priority: int | None
+    expect: int
+    fail: int
+    body: bytes
+    checksum: int
+    message_id: str
+    route: "Route"
+    bare: bool = False
+    extra: bytes = b""
+    count: int = 0
+    tries: int = 0
+    held: int = 0
+    done: Callable[[bool], None] | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a publish goes, and with what promise; `index` is its place in the ledger's names."""
+
+    index: int
+    exchange: str
+    routing_key: str
+    message_type: str
+    mandatory: bool = True
+    persistent: bool = True
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How one message's handling shall end, and what the contract makes of it."""
+
+    name: str
+    expect: Disposition
+    fail: int
+    invalid: bool = False
+
+
+class Source:
+    """The seeded stream of one producer's messages. `sequences` numbers them over the process."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        message: MessageType,
+        consumer: Consumer | None,
+        route: Route,
+        *,
+        process: int,
+        seed: int,
+        sequences: "Sequences",
+    ) -> None:
+        self._route = route
+        self._process = process
+        self._sequences = sequences
+        self._bodies = bodies.prepare(message, seed)
+        self._chance = np.random.default_rng((seed, zlib.crc32(producer.name.encode())))
+        self._priorities: list[int | None] = list(producer.priorities) or [None]
+        weights = np.array(list(producer.priorities.values()) or [1.0])
+        self._weights = weights / weights.sum()
+        self._fates, self._shares = _fates(producer, consumer)
+        self._drawn: list[tuple[int | None, Fate]] = []
+        self._number = 0
+
+    def next(self, due_ns: int) -> Outgoing:
+        """Return the producer's next message."""
+        if not self._drawn:
+            self._draw()
+        priority, fate = self._drawn.pop()
+        return self.make(due_ns, priority, fate)
+
+    def poison(self, due_ns: int, number: int) -> Outgoing:
+        """Return a message that must end in the DLQ, of each kind in turn."""
+        bad = [fate for fate in self._fates if fate.expect is Disposition.REJECT]
+        priority = self._priorities[number % len(self._priorities)]
+        return self.make(due_ns, priority, bad[number % len(bad)] if bad else GOOD)
+
+    def make(self, due_ns: int, priority: int | None, fate: Fate) -> Outgoing:
+        """Build a message of a given fate."""
+        sequence = self._sequences.next()
+        self._number += 1
+        identifier = f"{self._process:08x}-{sequence >> 16:04x}-4000-8000-{sequence:012x}"
+        bare = fate.invalid and self._number % 2 == 0
+        if fate.invalid:
+            body = self._bodies.broken(sequence)
+        else:
+            body = self._bodies.body(sequence, identifier)
+        return Outgoing(
+            self._process, sequence, due_ns, priority, fate.expect, fate.fail, body,
+            zlib.crc32(body), identifier, self._route, bare,
+        )  # fmt: skip
+
+    def _draw(self) -> None:
+        ranks = self._chance.choice(len(self._priorities), BLOCK, p=self._weights)
+        fates = self._chance.choice(len(self._fates), BLOCK, p=self._shares)
+        drawn = zip(ranks.tolist(), fates.tolist(), strict=True)
+        self._drawn = [(self._priorities[rank], self._fates[fate]) for rank, fate in drawn]
+
+
+class Sequences:
+    """Numbers the messages of a process, whatever producer they come from."""
+
+    def __init__(self) -> None:
+        self._last = -1
+
+    def next(self) -> int:
+        """Return the next number, from 0."""
+        self._last += 1
+        return self._last
+
+
+GOOD = Fate("good", Disposition.ACK, 0)
+
+
+def _fates(producer: Producer, consumer: Consumer | None) -> tuple[list[Fate], np.ndarray]:
+    """Return the fates of a producer's mix with their shares, which sum up to 1."""
+    limit = consumer.attempts if consumer and consumer.retry != "none" else 1
+    mix = producer.mix
+    bad = {
+        Fate("transient", Disposition.ACK, max(0, limit - 1)): mix.transient,
+        Fate("exhausted", Disposition.REJECT, limit): mix.exhausted,
+        Fate("permanent", Disposition.REJECT, PERMANENT): mix.permanent,
+        Fate("invalid", Disposition.REJECT, PERMANENT, invalid=True): mix.invalid,
+    }
+    chosen = {fate: share for fate, share in bad.items() if share > 0}
+    chosen = {GOOD: 1.0 - sum(chosen.values()), **chosen}
+    return list(chosen), np.array(list(chosen.values()))
+
+
+def digest(body: bytes) -> str:
+    """Return the SHA-256 that identifies a body without headers."""
+    return hashlib.sha256(body).hexdigest()

@@ -1,0 +1,90 @@
+"""A producing service under load: its schedule decides when, its sender how.
+
+What falls due is handed over at once, however the broker fares; how late that was stands in each
+record. One greenlet wakes for whatever is due by now, so that no message costs a timer of its own.
+"""
+
+from dataclasses import dataclass
+from time import monotonic_ns
+
+import gevent
+
+from gameday.traffic.arrivals import Schedule
+from gameday.traffic.messages import Outgoing, Source
+from gameday.traffic.sender import Sender
+
+WINDOW_S = 1.0
+TICK_S = 0.002
+
+
+@dataclass(slots=True)
+class Offered:
+    """What fell due, and the worst lag since it was last read, in ms."""
+
+    count: int = 0
+    lag_max_ms: float = 0.0
+
+
+class Publisher:
+    """Sends a source's messages by a schedule until stopped; can be started again."""
+
+    def __init__(self, source: Source, schedule: Schedule, sender: Sender) -> None:
+        self.offered = Offered()
+        self.sender = sender
+        self._source = source
+        self._schedule = schedule
+        self._zero_ns = 0
+        self._running = False
+
+    def start(self) -> None:
+        """Begin the schedule now, or go on with it: what fell due meanwhile is left out."""
+        if self._running:
+            return
+        self._zero_ns = self._zero_ns or monotonic_ns()
+        self._running = True
+        gevent.spawn(self._run, (monotonic_ns() - self._zero_ns) / 1e9)
+
+    def stop(self) -> None:
+        """Let nothing more fall due."""
+        self._running = False
+
+    def surge(self, count: int, over_s: float = 0.5) -> None:
+        """Let `count` further messages fall due, spread over a short time."""
+        gevent.spawn(self._burst, count, over_s, poison=False)
+
+    def poison(self, count: int, over_s: float = 1.0) -> None:
+        """Let `count` messages fall due that must end in the DLQ."""
+        gevent.spawn(self._burst, count, over_s, poison=True)
+
+    def _run(self, start_s: float) -> None:
+        while self._running:
+            end_s = start_s + WINDOW_S
+            for due_s in self._schedule.due(start_s, end_s).tolist():
+                due_ns = self._zero_ns + int(due_s * 1e9)
+                _sleep_until(due_ns)
+                if not self._running:
+                    return
+                self._hand_over(self._source.next(due_ns))
+            _sleep_until(self._zero_ns + int(end_s * 1e9))
+            start_s = end_s
+
+    def _burst(self, count: int, over_s: float, *, poison: bool) -> None:
+        start_ns = monotonic_ns()
+        for number in range(count):
+            due_ns = start_ns + int(number * over_s / count * 1e9)
+            _sleep_until(due_ns)
+            make = self._source.poison(due_ns, number) if poison else self._source.next(due_ns)
+            self._hand_over(make)
+
+    def _hand_over(self, message: Outgoing) -> None:
+        lag_ms = (monotonic_ns() - message.due_ns) / 1e6
+        self.offered.count += 1
+        self.offered.lag_max_ms = max(self.offered.lag_max_ms, lag_ms)
+        self.sender.send(message)
+
+
+def _sleep_until(due_ns: int) -> None:
+    """Sleep to within a tick of a time; what is due within it goes out together."""
+    wait_s = (due_ns - monotonic_ns()) / 1e9
+    if wait_s > 0:
+        gevent.sleep(max(wait_s, TICK_S / 2))

@@ -1,0 +1,341 @@
+"""Publishing with confirms over a pool of links: attempts, backoff, time-outs, held while blocked.
+
+    due -> choose a link -> INVOKE in the ledger -> bytes -> confirmed | nacked | returned
+                 |                                          | no answer in time | link lost
+                 +-- none open: FAILED                      +-> backoff -> next attempt -> told
+
+Nothing is retried silently: each attempt has its own record and its own name.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic_ns, time
+from typing import Any
+
+import gevent
+
+from gameday.history.ledger import LedgerWriter
+from gameday.history.records import DETAIL_MAX, NO_PRIORITY, Flag, Kind, pack_attempt
+from gameday.traffic.frames import Template
+from gameday.traffic.identity import Identity, identify
+from gameday.traffic.link import Link, Purpose, Target
+from gameday.traffic.messages import Outgoing, digest
+
+SUSPECT_FOR_NS = 10_000_000_000
+SCAN_EVERY_S = 0.05
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How a producing service publishes (its contract)."""
+
+    client: str
+    pool: int
+    heartbeat_s: int = 60
+    attempts: int = 3
+    backoff_ms: int = 100
+    backoff_factor: float = 2.0
+    confirm_timeout_ms: int = 5000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the sender has done so far, for progress and for Locust's statistics."""
+
+    sent: int = 0
+    confirmed: int = 0
+    returned: int = 0
+    told: int = 0  # Given up after the last attempt: the caller was told.
+    held: int = 0
+    retried: int = 0
+
+
+class _Lane:
+    """A link with what it has not confirmed yet, by publish tag, oldest first."""
+
+    def __init__(self) -> None:
+        self.pending: dict[int, tuple[Outgoing, int]] = {}
+        self.returned: set[tuple[int, int]] = set()
+        self.templates: dict[int, Template] = {}
+        self.tag = 0
+        self.suspect_since_ns = 0
+
+
+class Sender:
+    """Publishes what it is given; each message's `done` hears once how it ended."""
+
+    def __init__(
+        self, ledger: LedgerWriter, targets: Sequence[Target], manners: Manners, first: int = 0
+    ) -> None:
+        self.tally = Tally()
+        self._ledger = ledger
+        self._manners = manners
+        self._lanes: dict[Link, _Lane] = {}
+        self._held: deque[Outgoing] = deque()
+        self._bare: dict[str, tuple[int, int, int]] = {}
+        self._turn = 0
+        self._closing = False
+        for number in range(manners.pool):
+            details = (("link", number),)
+            purpose = Purpose("publish", manners.client, manners.heartbeat_s, details)
+            link = Link(ledger, targets, first + number, purpose, self._opened, self._lost)
+            self._lanes[link] = _Lane()
+        self._scanner = gevent.spawn(self._scan)
+
+    @property
+    def open_links(self) -> int:
+        """How many connections of the pool stand."""
+        return sum(link.is_open for link in self._lanes)
+
+    @property
+    def blocked_links(self) -> int:
+        """How many connections of the pool the broker has blocked."""
+        return sum(link.is_open and link.is_blocked for link in self._lanes)
+
+    @property
+    def unanswered(self) -> int:
+        """How many publishes wait for their confirm, or to be sent at all."""
+        return sum(len(lane.pending) for lane in self._lanes.values()) + len(self._held)
+
+    def send(self, message: Outgoing) -> None:
+        """Publish a message now, on the next link that can take it."""
+        link = self._choose()
+        if link is None:
+            self._refuse(message)
+        elif link.is_blocked:
+            message.held |= Flag.PUBLISH_HELD_BLOCKED
+            self.tally.held += 1
+            self._held.append(message)
+        else:
+            self._publish(link, message)
+
+    def close(self) -> None:
+        """Close all links; what is unanswered stays so in the ledger."""
+        self._closing = True
+        self._scanner.kill(block=False)
+        gevent.joinall([gevent.spawn(link.close) for link in self._lanes], timeout=10)
+        for message in self._held:
+            _record(self._ledger, Kind.DROPPED, message, message.route.index)
+
+    def _choose(self) -> Link | None:
+        """Take links in turn; blocked ones only when all are, suspect ones before those."""
+        links = list(self._lanes)
+        order = links[self._turn % len(links) :] + links[: self._turn % len(links)]
+        self._turn += 1
+        suspect = blocked = None
+        for link in order:
+            if not link.is_open:
+                continue
+            if link.is_blocked:
+                blocked = link
+            elif self._lanes[link].suspect_since_ns:
+                suspect = link
+            else:
+                return link
+        return suspect or blocked
+
+    def _publish(self, link: Link, message: Outgoing) -> None:
+        lane = self._lanes[link]
+        lane.tag += 1
+        attempt = self._name_attempt(message)
+        now = monotonic_ns()
+        _record(
+            self._ledger, Kind.INVOKE, message, message.route.index, now,
+            tag=lane.tag, channel=link.channel_index, attempt=attempt,
+        )  # fmt: skip
+        lane.pending[lane.tag] = message, now
+        self.tally.sent += 1
+        frames = self._template(lane, link, message).publish(
+            message.body, self._table(message, attempt), message.message_id,
+            int(time()), message.priority, message.extra,
+        )  # fmt: skip
+        link.connection._output_marshaled_frames([frames])  # noqa: SLF001  # See frames.py.
+
+    def _name_attempt(self, message: Outgoing) -> int:
+        attempt = pack_attempt(self._ledger.process, message.count)
+        message.count += 1
+        message.tries += 1
+        return attempt
+
+    def _table(self, message: Outgoing, attempt: int) -> bytes:
+        if message.bare:
+            name = message.producer, message.sequence, attempt
+            sign = digest(message.body)
+            self._bare[sign] = name
+            who = dict(zip(("producer", "sequence", "attempt"), name, strict=True))
+            self._ledger.intern("digest", {"digest": sign, **who})
+            return b""
+        return Identity(
+            message.producer, message.sequence, attempt, message.due_ns,
+            -1 if message.priority is None else message.priority,
+            message.expect, message.checksum, message.fail,
+        ).table()  # fmt: skip
+
+    def _template(self, lane: _Lane, link: Link, message: Outgoing) -> Template:
+        route = message.route
+        template = lane.templates.get(route.index)
+        if template is None:
+            template = lane.templates[route.index] = Template(
+                link.channel.channel_number, route.exchange, route.routing_key,
+                message_type=route.message_type, mandatory=route.mandatory,
+                persistent=route.persistent,
+            )  # fmt: skip
+        return template
+
+    def _refuse(self, message: Outgoing) -> None:
+        """No connection stands: the attempt fails before any byte is written."""
+        now = monotonic_ns()
+        attempt = self._name_attempt(message)
+        message.held |= Flag.PUBLISH_HELD_DISCONNECTED
+        _record(self._ledger, Kind.INVOKE, message, message.route.index, now, attempt=attempt)
+        reason = self._ledger.intern("reason", "no connection of the pool is open")
+        self._ledger.append(
+            Kind.FAILED, now, message.sequence, 0, reason, message.producer,
+            queue=message.route.index, attempt=attempt,
+        )  # fmt: skip
+        self._again(message)
+
+    def _again(self, message: Outgoing) -> None:
+        """Try once more after a backoff, or tell the caller that the attempts are used up."""
+        if self._closing:
+            return
+        if message.tries >= self._manners.attempts:
+            self.tally.told += 1
+            _finish(message, arrived=False)
+            return
+        self.tally.retried += 1
+        factor = self._manners.backoff_factor ** (message.tries - 1)
+        gevent.spawn_later(self._manners.backoff_ms * factor / 1000, self.send, message)
+
+    def _opened(self, link: Link) -> None:
+        lane = self._lanes[link]
+        lane.pending, lane.returned, lane.templates, lane.tag = {}, set(), {}, 0
+        lane.suspect_since_ns = 0
+        link.channel.add_on_return_callback(
+            lambda _, method, properties, body: self._returned(lane, method, properties, body)
+        )
+        link.channel.confirm_delivery(lambda frame: self._answered(link, frame.method))
+
+    def _lost(self, link: Link) -> None:
+        lane = self._lanes[link]
+        unanswered = [message for message, _ in lane.pending.values()]
+        lane.pending = {}
+        for message in unanswered:
+            self._again(message)
+
+    def _returned(self, lane: _Lane, method: Any, properties: Any, body: bytes) -> None:
+        who = identify(properties.headers)
+        if who is not None:
+            producer, sequence, attempt = who.producer, who.sequence, who.attempt
+        else:
+            producer, sequence, attempt = self._bare[digest(body)]
+        self._ledger.append(
+            Kind.RETURNED, monotonic_ns(), sequence, 0, method.reply_code, producer, attempt=attempt
+        )
+        self.tally.returned += 1
+        lane.returned.add((producer, sequence))
+
+    def _answered(self, link: Link, method: Any) -> None:
+        """Note a confirm or a nack, and settle all publishes that it names."""
+        lane = self._lanes[link]
+        positive = method.NAME == "Basic.Ack"
+        kind = Kind.CONFIRMED if positive else Kind.NACKED
+        flags = Flag.MULTIPLE if method.multiple else 0
+        tag = method.delivery_tag
+        self._ledger.append(kind, monotonic_ns(), tag=tag, channel=link.channel_index, flags=flags)
+        lane.suspect_since_ns = 0
+        for message in _settled(lane.pending, tag, multiple=method.multiple):
+            self._settle(lane, message, positive=positive)
+
+    def _settle(self, lane: _Lane, message: Outgoing, *, positive: bool) -> None:
+        if not positive:
+            self._again(message)
+            return
+        name = message.producer, message.sequence
+        arrived = name not in lane.returned
+        lane.returned.discard(name)
+        self.tally.confirmed += arrived
+        self.tally.told += not arrived
+        _finish(message, arrived=arrived)
+
+    def _scan(self) -> None:
+        """Find publishes without an answer in time, and send what was held once links unblock."""
+        while True:
+            gevent.sleep(SCAN_EVERY_S)
+            now = monotonic_ns()
+            for link, lane in self._lanes.items():
+                if link.is_open and not link.is_blocked:
+                    self._expire(link, lane, now)
+            while self._held and any(li.is_open and not li.is_blocked for li in self._lanes):
+                self.send(self._held.popleft())
+
+    def _expire(self, link: Link, lane: _Lane, now: int) -> None:
+        limit = now - self._manners.confirm_timeout_ms * 1_000_000
+        if link.resumed_ns > limit:
+            return
+        late = []
+        for tag, (_, since) in lane.pending.items():
+            if since > limit:
+                break
+            late.append(tag)
+        for tag in late:
+            message, _ = lane.pending.pop(tag)
+            self._no_answer(link, message, tag, now)
+        if late and not lane.suspect_since_ns:
+            lane.suspect_since_ns = now
+        if lane.suspect_since_ns and now - lane.suspect_since_ns > SUSPECT_FOR_NS:
+            link.drop()
+
+    def _no_answer(self, link: Link, message: Outgoing, tag: int, now: int) -> None:
+        reason = self._ledger.intern("reason", "no confirm in time")
+        self._ledger.append(
+            Kind.UNKNOWN, now, message.sequence, tag, reason, message.producer,
+            link.channel_index, message.route.index,
+            pack_attempt(self._ledger.process, message.count - 1),
+        )  # fmt: skip
+        self._again(message)
+
+
+def _settled(
+    pending: dict[int, tuple[Outgoing, int]], tag: int, *, multiple: bool
+) -> list[Outgoing]:
+    """Take out the publishes that an answer names; a late answer may name none."""
+    if not multiple:
+        found = pending.pop(tag, None)
+        return [found[0]] if found else []
+    named = []
+    for each in pending:
+        if each > tag:
+            break
+        named.append(each)
+    return [pending.pop(each)[0] for each in named]
+
+
+def _finish(message: Outgoing, *, arrived: bool) -> None:
+    if message.done is not None:
+        done, message.done = message.done, None
+        done(arrived)
+
+
+def _record(
+    ledger: LedgerWriter,
+    kind: Kind,
+    message: Outgoing,
+    route: int,
+    now: int | None = None,
+    tag: int = 0,
+    channel: int = 0,
+    attempt: int = 0,
+) -> None:
+    """Write what is about to happen to a message."""
+    now = monotonic_ns() if now is None else now
+    lag_us = min(max(0, now - message.due_ns) // 1000, DETAIL_MAX)
+    flags = message.held
+    flags |= Flag.PUBLISH_MANDATORY if message.route.mandatory else 0
+    flags |= Flag.PUBLISH_PERSISTENT if message.route.persistent else 0
+    priority = NO_PRIORITY if message.priority is None else message.priority
+    ledger.append(
+        kind, now, message.sequence, tag, lag_us, message.producer, channel, route, attempt,
+        priority, flags, message.expect,
+    )  # fmt: skip
