@@ -32,9 +32,6 @@ from gameday.clusters.toxiproxy import find_binary
 
 Progress = Callable[[str], None]
 
-STAGED_BELOW = (4, 0)
-"""Before this version nodes race for a lock with a random back-off: the first starts alone."""
-
 
 def default_state_dir() -> Path:
     """Return where clusters keep their state."""
@@ -175,10 +172,8 @@ def _start_processes(cluster: LocalCluster, claim: Claim, progress: Progress) ->
     write_configuration(cluster.record)
     epmd.start(cluster.record, claim.lock_descriptor)
     cluster.start_toxiproxy()
-    staged = cluster.record.release.major_minor < STAGED_BELOW
-    for group in [NODES[:1], NODES[1:]] if staged else [NODES]:
-        for node in group:
-            cluster.start(node, wait=False)
-        for node in group:
-            cluster.wait_serving(node)
-            progress(f"{node} serves")
+    for node in NODES:
+        cluster.start(node, wait=False)
+    for node in NODES:
+        cluster.wait_serving(node)
+        progress(f"{node} serves")

@@ -34,6 +34,7 @@ from gameday.errors import HarnessError
 NODES = tuple(f"r{number}" for number in range(1, NODE_COUNT + 1))
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 30.0
+FIRST_FORMS_BELOW = (4, 0)
 
 
 def write_configuration(record: ClusterRecord) -> None:
@@ -48,6 +49,7 @@ def write_configuration(record: ClusterRecord) -> None:
             number,
             username=record.username,
             password=record.password,
+            first_forms=record.release.major_minor < FIRST_FORMS_BELOW,
         )
         replace(record.folder / f"r{number}.conf", text)
         replace(record.folder / f"r{number}.inetrc", node_inetrc(number))

@@ -41,23 +41,42 @@ def rabbitmq_conf(
     *,
     username: str,
     password: str,
+    first_forms: bool,
 ) -> str:
     """Return one node's `rabbitmq.conf`; it holds the password, so the file must be private."""
-    peers = range(1, NODE_COUNT + 1)
     lines = [
         f"listeners.tcp.1 = {LOOPBACK}:{ports.amqp(node)}",
         f"management.tcp.ip = {LOOPBACK}",
         f"management.tcp.port = {ports.management(node)}",
         f"cluster_name = gameday-{ports.base}",
         "cluster_partition_handling = pause_minority",
-        "cluster_formation.peer_discovery_backend = classic_config",
-        *(f"cluster_formation.classic_config.nodes.{i} = {erlang_name(i)}" for i in peers),
+        *_peer_lines(node, first_forms=first_forms),
         f"default_user = {username}",
         f"default_pass = {password}",
         *_prometheus_lines(settings, ports, node),
         *settings.rabbitmq_conf,
     ]
     return "\n".join([*lines, ""])
+
+
+def _peer_lines(node: int, *, first_forms: bool) -> list[str]:
+    """How an empty node finds its cluster.
+
+    Before 4.0 three empty nodes race for a lock with a random back-off of up to 8 s and wait 5 s
+    for peers that are not there yet. So the first forms the cluster alone, without looking for
+    anybody, and the others wait for it for as long as it takes.
+    """
+    lines = ["cluster_formation.peer_discovery_backend = classic_config"]
+    if first_forms and node == 1:
+        return lines
+    peers = sorted({1, node}) if first_forms else range(1, NODE_COUNT + 1)
+    lines += [f"cluster_formation.classic_config.nodes.{i} = {erlang_name(i)}" for i in peers]
+    if first_forms:
+        lines += [
+            "cluster_formation.discovery_retry_limit = 300",
+            "cluster_formation.discovery_retry_interval = 200",
+        ]
+    return lines
 
 
 def _prometheus_lines(settings: BrokerSettings, ports: Ports, node: int) -> list[str]:
