@@ -1,0 +1,88 @@
+"""Read a contract: by its system's name from beside this module, or by path.
+
+A file with mistakes gives one `UsageError` with a line for each: `file:line: field: what was
+expected, what was found; what to do`. A wrong entry does not hide mistakes elsewhere: the rest is
+judged without it. What the sentences are about: `sentences.py` (shape), `references.py` (names),
+`rules.py` (the broker's rules).
+"""
+
+import difflib
+import json
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+from pydantic import ValidationError
+
+from gameday.contracts.document import Document, Mistake, Path, read
+from gameday.contracts.model import Contract
+from gameday.contracts.partial import View, without
+from gameday.contracts.references import reference_mistakes
+from gameday.contracts.rules import rule_mistakes
+from gameday.contracts.sentences import any_of, sentences
+from gameday.errors import UsageError
+
+FOLDER = FilePath(__file__).parent
+
+
+def systems() -> tuple[str, ...]:
+    """Return the systems whose contracts come with gameday, sorted."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def load_contract(name_or_path: str | FilePath) -> Contract:
+    """Return the contract of a known system, or the one in a file."""
+    path = _find(str(name_or_path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"{path}: cannot be read as a contract: {reason}") from error
+    contract, mistakes = _judge(read(text))
+    if contract is None or mistakes:
+        raise UsageError("\n".join(f"{path}:{line}" for line in mistakes))
+    return contract
+
+
+def _find(name: str) -> FilePath:
+    """Return the file of a system's name, or the path that was given."""
+    if name in systems():
+        return FOLDER / f"{name}.yaml"
+    path = FilePath(name)
+    if path.suffix in {".yaml", ".yml"} or path.exists() or len(path.parts) > 1:
+        return path
+    known = any_of(systems())
+    near = difflib.get_close_matches(name, systems(), n=1)
+    hint = f"did you mean {near[0]}?" if near else "or give the path of a contract (FILE.yaml)"
+    raise UsageError(f'there is no system "{name}": expected {known}; {hint}')
+
+
+def _judge(document: Document) -> tuple[Contract | None, list[str]]:
+    """Return the contract, if the shape is right, and what is wrong, in the file's order."""
+    mistakes = list(document.mistakes)
+    contract = None
+    if not any(mistake.path == () for mistake in mistakes):
+        try:
+            contract = Contract.model_validate_json(json.dumps(document.data), strict=True)
+            view: View | None = View(contract)
+        except ValidationError as error:
+            shape = sentences(error, Contract)
+            mistakes += shape
+            view = without(document.data, [mistake.path for mistake in shape])
+        mistakes += _meaning(view) if view else []
+    placed = sorted({(document.line(mistake.path), _said(mistake)) for mistake in mistakes})
+    return contract, [f"{line}: {text}" for line, text in placed]
+
+
+def _meaning(view: View) -> Iterator[Mistake]:
+    yield from reference_mistakes(view)
+    yield from rule_mistakes(view)
+
+
+def _said(mistake: Mistake) -> str:
+    return f"{_field(mistake.path)}: {mistake.text}"
+
+
+def _field(path: Path) -> str:
+    """Return a path in words: `producers[0].routing_key`."""
+    words = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path if p != "again")
+    return words.removeprefix(".") or "the file"

@@ -1,0 +1,190 @@
+"""What a broker would refuse, or quietly do otherwise, and what a contract must not mix up.
+
+Each rule is one function; its sentence says what the broker does, so that the reader knows why.
+Names that are not there are found in `references.py`.
+"""
+
+import re
+from collections.abc import Iterator
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from gameday.contracts.document import Mistake, Path
+from gameday.contracts.model import Contract, Producer, Requirement
+from gameday.contracts.partial import View, requirement_rows
+from gameday.contracts.parts import Queue
+from gameday.contracts.sentences import shown
+from gameday.contracts.topology import dead_letter_targets, route, setting_of
+from gameday.contracts.versions import release
+from gameday.errors import UsageError
+
+PRIORITY_MOST = 255
+SHARES_MOST = 1 + 1e-9
+REJECT = "reject-publish"
+
+
+def rule_mistakes(view: View) -> Iterator[Mistake]:
+    """Return what is wrong with the values of a contract."""
+    contract = view.contract
+    for find in (_queues, _policies, _messages, _settings, _requirements):
+        for mistake in find(contract):
+            yield Mistake(view.original(mistake.path), mistake.text)
+    if view.routes:
+        for find in (_dead_letters, _producers, _consumers):
+            for mistake in find(contract):
+                yield Mistake(view.original(mistake.path), mistake.text)
+
+
+def _queues(contract: Contract) -> Iterator[Mistake]:
+    rows: list[tuple[Path, Queue]] = [
+        (("topology", "queues", i), queue) for i, queue in enumerate(contract.topology.queues)
+    ]
+    for i, alternative in enumerate(contract.alternatives):
+        place: Path = ("alternatives", i, "queues")
+        rows += [((*place, j), queue) for j, queue in enumerate(alternative.queues)]
+    for path, queue in rows:
+        yield from _queue(path, queue)
+
+
+def _queue(path: Path, queue: Queue) -> Iterator[Mistake]:
+    arguments, place = queue.arguments, (*path, "arguments")
+    if "x-queue-type" in arguments:
+        text = 'expected the type in the field "type", found it here too; remove this argument'
+        yield Mistake((*place, "x-queue-type"), text)
+    most = arguments.get("x-max-priority")
+    if most is not None and queue.type == "quorum":
+        text = "expected none, since the broker refuses it (406) on a quorum queue; remove it"
+        yield Mistake((*place, "x-max-priority"), text)
+    elif most is not None and most not in range(1, PRIORITY_MOST + 1):
+        text = f"expected a whole number from 1 to 255, found {shown(most)}; change the number"
+        yield Mistake((*place, "x-max-priority"), text)
+    if queue.type == "quorum" and not queue.durable:
+        text = "expected true, since a quorum queue is always durable, found false; remove it"
+        yield Mistake((*path, "durable"), text)
+    if arguments.get("x-dead-letter-strategy") == "at-least-once":
+        yield from _at_least_once((*place, "x-dead-letter-strategy"), queue)
+
+
+def _at_least_once(path: Path, queue: Queue) -> Iterator[Mistake]:
+    """Without all three the broker falls back to at-most-once with no more than a log line."""
+    missing = [
+        *(["type: quorum"] if queue.type != "quorum" else []),
+        *(["x-overflow: reject-publish"] if queue.arguments.get("x-overflow") != REJECT else []),
+        *(["x-dead-letter-exchange"] if "x-dead-letter-exchange" not in queue.arguments else []),
+    ]
+    if missing:
+        expected = f"expected it together with {' and '.join(missing)}, without which the broker"
+        yield Mistake(path, f"{expected} falls back to at-most-once; add what is missing")
+
+
+def _policies(contract: Contract) -> Iterator[Mistake]:
+    for i, policy in enumerate(contract.topology.policies):
+        path: Path = ("topology", "policies", i)
+        try:
+            re.compile(policy.pattern)
+        except re.error as error:
+            text = f"expected a regular expression, found {shown(policy.pattern)}; {error}"
+            yield Mistake((*path, "pattern"), text)
+        try:
+            release(policy.until or "0")
+        except UsageError as error:
+            yield Mistake((*path, "until"), f"expected a broker version, found none; {error}")
+
+
+def _messages(contract: Contract) -> Iterator[Mistake]:
+    for i, message in enumerate(contract.messages):
+        try:
+            Draft202012Validator.check_schema(message.body_schema)
+        except SchemaError as error:
+            path = ("messages", i, "schema", *error.absolute_path)
+            yield Mistake(path, f"expected a JSON Schema, found none; {error.message}")
+
+
+def _settings(contract: Contract) -> Iterator[Mistake]:
+    for i, setting in enumerate(contract.broker_settings):
+        yield from _specifier(("broker_settings", i, "versions"), setting.versions)
+
+
+def _specifier(path: Path, versions: str) -> Iterator[Mistake]:
+    try:
+        SpecifierSet(versions)
+    except InvalidSpecifier:
+        text = f'expected versions such as ">=3.12,<4", found {shown(versions)}; change them'
+        yield Mistake(path, text)
+
+
+def _requirements(contract: Contract) -> Iterator[Mistake]:
+    for path, row in requirement_rows(contract):
+        yield from _requirement(path, row)
+        for i, criterion in enumerate(row.criteria):
+            yield from _specifier((*path, "criteria", i, "versions"), criterion.versions)
+
+
+def _requirement(path: Path, row: Requirement) -> Iterator[Mistake]:
+    if not row.criteria and row.not_tested is None:
+        text = "expected criteria or not_tested, found neither; say how it is judged, or why not"
+        yield Mistake(path, text)
+    if row.criteria and row.not_tested is not None:
+        text = "expected criteria or not_tested, found both; remove one of them"
+        yield Mistake((*path, "not_tested"), text)
+    if row.suites and not row.criteria:
+        text = "expected no suites, since nothing judges this requirement; add criteria"
+        yield Mistake((*path, "suites"), text)
+    if "smoke" in row.suites and "full" not in row.suites:
+        text = "expected full too, since full claims whatever smoke does; add it"
+        yield Mistake((*path, "suites"), text)
+
+
+def _dead_letters(contract: Contract) -> Iterator[Mistake]:
+    """Find dead letters that no queue takes: they are dropped without a word, or kept for ever."""
+    for i, queue in enumerate(contract.topology.queues):
+        exchange = queue.arguments.get("x-dead-letter-exchange")
+        known = exchange == "" or exchange in {e.name for e in contract.topology.exchanges}
+        key = queue.arguments.get("x-dead-letter-routing-key", queue.name)
+        if known and not dead_letter_targets(contract.topology, queue.name, key):
+            path = ("topology", "queues", i, "arguments", "x-dead-letter-exchange")
+            found = f"expected a binding that takes its dead letters (key {shown(key)}), found none"
+            yield Mistake(path, f"{found}; bind a queue to {exchange or 'the default exchange'}")
+
+
+def _producers(contract: Contract) -> Iterator[Mistake]:
+    for i, producer in enumerate(contract.producers):
+        path: Path = ("producers", i)
+        reached = route(contract.topology, producer.exchange, producer.routing_key)
+        queues = [queue for queue in contract.topology.queues if queue.name in reached]
+        yield from _priorities((*path, "priorities"), producer, queues)
+        yield from _mix((*path, "mix"), producer, contract, queues)
+
+
+def _priorities(path: Path, producer: Producer, queues: list[Queue]) -> Iterator[Mistake]:
+    limits = [queue.max_priority for queue in queues if isinstance(queue.max_priority, int)]
+    most = min(limits, default=PRIORITY_MOST)
+    for priority in producer.priorities:
+        if not 0 <= priority <= most:
+            why = "x-max-priority of its queue" if limits else "what AMQP can say"
+            text = f"expected 0 to {most} ({why}), found {priority}; change the number"
+            yield Mistake((*path, str(priority)), text)
+
+
+def _mix(
+    path: Path, producer: Producer, contract: Contract, queues: list[Queue]
+) -> Iterator[Mistake]:
+    total = producer.mix.transient + producer.mix.dead
+    if total > SHARES_MOST:
+        yield Mistake(path, f"expected shares up to 1 in all, found {total:g}; lower them")
+    for queue in queues:
+        exchange = setting_of(contract.topology, queue, "dead-letter-exchange")
+        if producer.mix.dead and exchange is None:
+            text = f"expected none that fails for good, since {queue.name} has no dead-letter"
+            yield Mistake(path, f"{text} exchange and would drop it; add one, or leave them out")
+
+
+def _consumers(contract: Contract) -> Iterator[Mistake]:
+    classic = {queue.name for queue in contract.topology.queues if queue.type == "classic"}
+    for i, consumer in enumerate(contract.consumers):
+        if consumer.retry == "requeue" and consumer.queue in classic:
+            text = "expected republish or none, since a classic queue keeps no delivery count"
+            found = "by which tries could be limited, found requeue; use republish"
+            yield Mistake(("consumers", i, "retry"), f"{text} {found}")
