@@ -1,0 +1,84 @@
+"""Every kind of fault, by the name that plans use: one literal table.
+
+`gameday list` prints it, a plan file is read by it. A fault that is not here does not exist.
+"""
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from chaos.alarms import DiskAlarm, MemoryAlarm
+from chaos.clients import KillClient, SignalClient
+from chaos.fault import Fault, Nothing
+from chaos.links import CutClients, Isolate, SwallowThenClose
+from chaos.nodes import KillAllNodes, KillNode
+from gameday.errors import UsageError
+
+KINDS: dict[str, type[Fault]] = {
+    "nothing": Nothing,
+    "kill_node": KillNode,
+    "kill_all_nodes": KillAllNodes,
+    "isolate": Isolate,
+    "disk_alarm": DiskAlarm,
+    "memory_alarm": MemoryAlarm,
+    "cut_clients": CutClients,
+    "kill_client": KillClient,
+    "signal_client": SignalClient,
+    "swallow_then_close": SwallowThenClose,
+}
+
+POWERS: dict[str, str | None] = {
+    "nothing": None,
+    "kill_node": "kill_node",
+    "kill_all_nodes": "kill_node",
+    "isolate": "partition",
+    "disk_alarm": "disk_alarm",
+    "memory_alarm": "memory_alarm",
+    "cut_clients": "client_link",
+    "kill_client": None,
+    "signal_client": None,
+    "swallow_then_close": "client_link",
+}
+"""Which power the cluster must have for a kind; a cluster without it ends *not tested*."""
+
+STRIKES_NODE = frozenset({"kill_node", "isolate", "disk_alarm", "memory_alarm", "cut_clients"})
+"""Kinds whose target is a node, or names one such as `leader of builds`."""
+
+
+def field_names(kind: str) -> tuple[str, ...]:
+    """Return a kind's fields: its target first, if it has one, then its parameters."""
+    return tuple(each.name for each in fields(KINDS[kind]))  # type: ignore[arg-type]
+
+
+def make(kind: str, target: str | None, parameters: dict[str, Any]) -> Fault:
+    """Return the fault that a plan names, or say in one sentence what is wrong with it."""
+    if kind not in KINDS:
+        raise UsageError(f"kind: there is no fault {kind!r}; there are {', '.join(KINDS)}.")
+    names = field_names(kind)
+    values = dict(parameters)
+    if names:
+        if target is None:
+            raise UsageError(f"target: {kind} needs one, its {names[0]}.")
+        values[names[0]] = target
+    unknown = sorted(values.keys() - set(names))
+    if unknown:
+        known = ", ".join(names[1:]) or "none"
+        raise UsageError(f"parameters.{unknown[0]}: {kind} knows no such parameter, but {known}.")
+    return _validated(kind, values)
+
+
+def _validated(kind: str, values: dict[str, Any]) -> Fault:
+    """Build the dataclass, with its types checked."""
+    try:
+        return TypeAdapter(KINDS[kind]).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"parameters.{where}: {first['msg']}.") from error
+
+
+def defaults(kind: str) -> dict[str, Any]:
+    """Return a kind's parameters with their defaults, for `gameday list`."""
+    known = fields(KINDS[kind])  # type: ignore[arg-type]
+    return {each.name: each.default for each in known[1:] if each.default is not MISSING}

@@ -1,0 +1,140 @@
+"""Faults of links: one node parted from the others, or clients parted from their node.
+
+`reset` closes and refuses connections, which both ends notice at once. `silent` swallows every
+byte of connections that stay open, which nobody notices until a time-out of his own: its proof is
+a greeting that stays unanswered, and the views of both sides are noted when the fault ends.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import ClassVar
+
+from chaos import probes, steps, watch
+from chaos.fault import Single, Site
+from chaos.revert import Revert, Seen
+from gameday.clusters.cluster import How, Link
+from gameday.clusters.wait import wait_until
+from gameday.errors import HarnessError
+
+REFUSALS = {"econnrefused", "closed", "econnreset", "refused"}
+
+
+def links_around(site: Site, node: str) -> list[Link]:
+    """Return every directed link of a node, both ways."""
+    if node not in site.cluster.nodes:
+        known = ", ".join(site.cluster.nodes)
+        raise HarnessError(f"there is no node {node}; there are {known}.")
+    others = [each for each in site.cluster.nodes if each != node]
+    return list(chain.from_iterable(((node, other), (other, node)) for other in others))
+
+
+@dataclass(frozen=True)
+class Isolate(Single):
+    """Part one node from all others; its clients still reach it."""
+
+    node: str
+    how: How = "reset"
+    kind: ClassVar[str] = "isolate"
+
+    @property
+    def fault_class(self) -> str:
+        """The two ways are judged apart."""
+        return f"partition_{self.how}"
+
+    @contextmanager
+    def inject(self, site: Site) -> Iterator[None]:
+        """Part it for as long as the context is open, and note what the nodes make of it."""
+        with steps.carry_out(self, site), watch.views_noted(site):
+            yield
+
+    def capture(self, site: Site) -> Revert:
+        """Name the links; undoing it is mending them."""
+        links = [list(link) for link in links_around(site, self.node)]
+        return Revert("mend_links", {"node": self.node, "links": links})
+
+    def apply(self, site: Site) -> None:
+        """Cut every link around the node, both ways, at once."""
+        site.cluster.cut(links_around(site, self.node), self.how)
+
+    def observe(self, site: Site) -> Seen:
+        """No greeting passes any link; after a reset, neither side is connected to the other."""
+        answers = {
+            f"{link[0]}-{link[1]}": probes.over_link(site.cluster, link)
+            for link in links_around(site, self.node)
+        }
+        if self.how == "silent":
+            swallowed = all(answer == probes.SILENT for answer in answers.values())
+            return Seen(swallowed, {"links": answers})
+        refused = all(answer in REFUSALS for answer in answers.values())
+        seen = {node: probes.connected_view(site.cluster, node) for node in site.cluster.nodes}
+        parted = not seen[self.node] and all(self.node not in view for view in seen.values())
+        return Seen(refused and parted, {"links": answers, "connected": seen})
+
+
+@dataclass(frozen=True)
+class CutClients(Single):
+    """Part the clients of one node from it; the nodes still reach each other."""
+
+    node: str
+    how: How = "reset"
+    kind: ClassVar[str] = "cut_clients"
+    fault_class: ClassVar[str] = "client"
+
+    def capture(self, _site: Site) -> Revert:
+        """Undoing it is letting clients through."""
+        return Revert("mend_clients", {"node": self.node})
+
+    def apply(self, site: Site) -> None:
+        """Cut the way by which clients come."""
+        site.cluster.cut_clients(self.node, self.how)
+
+    def observe(self, site: Site) -> Seen:
+        """See a client refused, or not answered, while the node itself answers."""
+        addresses = site.cluster.addresses(self.node)
+        greeting, direct = probes.greet(addresses.client), probes.greet(addresses.direct)
+        expected = greeting == probes.SILENT if self.how == "silent" else greeting in REFUSALS
+        return Seen(
+            expected and direct == probes.ANSWERED, {"greeting": greeting, "direct": direct}
+        )
+
+
+@dataclass(frozen=True)
+class SwallowThenClose(Single):
+    """Swallow what the clients of a node's second address send, for a while, and then close.
+
+    For the control without confirms: what it wrote meanwhile went nowhere, and it cannot know.
+    Nobody else uses that address.
+    """
+
+    node: str
+    swallow_s: float = 2.0
+    kind: ClassVar[str] = "swallow_then_close"
+    fault_class: ClassVar[str] = "control"
+
+    def capture(self, _site: Site) -> Revert:
+        """Undoing it is letting those clients through."""
+        return Revert("mend_spare", {"node": self.node})
+
+    def apply(self, site: Site) -> None:
+        """Swallow, prove it by an unanswered greeting, and close when the time is up."""
+        begun = time.monotonic()
+        site.cluster.cut_spare(self.node, "silent")
+        site.at("apply")
+        greeting = probes.greet(site.cluster.spare_address(self.node))
+        if greeting != probes.SILENT:
+            raise HarnessError(f"the spare link of {self.node} swallows nothing: {greeting}.")
+        wait_until(
+            lambda: time.monotonic() - begun >= self.swallow_s,
+            self.swallow_s + 1,
+            "the time to swallow is over",
+            poll_ms=20,
+        )
+        site.cluster.cut_spare(self.node, "reset")
+
+    def observe(self, site: Site) -> Seen:
+        """See the address refuse."""
+        greeting = probes.greet(site.cluster.spare_address(self.node))
+        return Seen(greeting in REFUSALS, {"greeting": greeting, "swallowed_s": self.swallow_s})

@@ -1,0 +1,170 @@
+"""The plan: which faults strike when, decided beforehand, and replayable.
+
+A plan is data: episodes with absolute offsets from the beginning of the trouble. A target may be
+symbolic (`leader of builds`) until the episode begins; what it then meant is written back into
+`plan.json`. A plan can be played again; what the broker makes of it cannot.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
+
+from chaos import catalogue
+from chaos.fault import Fault, Together
+from chaos.traffic import Client
+from gameday.errors import HarnessError, UsageError
+
+FILE_NAME = "plan.json"
+
+
+class Part(BaseModel):
+    """What all parts of a plan share: they never change, and know no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(Part):
+    """One fault of a plan: its kind, its target, maybe symbolic, and its parameters."""
+
+    kind: str
+    target: str | None = None
+    parameters: dict[str, Any] = {}
+
+    def fault(self) -> Fault:
+        """Return the fault itself."""
+        return catalogue.make(self.kind, self.target, self.parameters)
+
+
+class Episode(Part):
+    """Some faults at once: when they strike, how long they last, how long to recover after."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    name: str
+    at_s: NonNegativeFloat
+    for_s: NonNegativeFloat
+    recover_s: NonNegativeFloat = 0
+    faults: tuple[Entry, ...]
+    control: Literal["control-automatic-ack", "control-transient", "control-no-confirms"] | None = (
+        None
+    )
+
+    def fault(self) -> Together:
+        """Return all faults of the episode as one."""
+        return Together(tuple(entry.fault() for entry in self.faults))
+
+    def fault_ids(self) -> tuple[str, ...]:
+        """Return the ids that the journal will give to the faults, in order."""
+        count = sum(entry.kind != "nothing" for entry in self.faults)
+        return tuple(f"{self.id}.{number}" for number in range(1, count + 1))
+
+
+class Plan(Part):
+    """A whole plan, and the seed that decided it."""
+
+    seed: int
+    episodes: tuple[Episode, ...]
+
+    def with_episode(self, episode: Episode) -> Self:
+        """Return the plan with one episode replaced by what it turned out to be."""
+        replaced = tuple(episode if each.id == episode.id else each for each in self.episodes)
+        return self.model_copy(update={"episodes": replaced})
+
+    def save(self, path: Path) -> None:
+        """Write the plan, whole or not at all."""
+        draft = path.with_suffix(".draft")
+        draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan; a mistake is one sentence with the file and the field."""
+    try:
+        plan = Plan.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise UsageError(f"{path}: {where}: {first['msg']}.") from error
+    _check(plan, path)
+    return plan
+
+
+def _check(plan: Plan, path: Path) -> None:
+    """Refuse what pydantic cannot see: unknown faults, twice the same id, overlaps."""
+    for number, episode in enumerate(plan.episodes):
+        for index, entry in enumerate(episode.faults):
+            try:
+                entry.fault()
+            except UsageError as error:
+                place = f"episodes.{number}.faults.{index}"
+                raise UsageError(f"{path}: {place}.{error}") from error
+    ids = [episode.id for episode in plan.episodes]
+    twice = next((each for each in ids if ids.count(each) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{path}: episodes: the id {twice} is there more than once.")
+    _refuse_overlaps(plan, path)
+
+
+def _refuse_overlaps(plan: Plan, path: Path) -> None:
+    """Only controls may overlap: of all others one strikes at a time."""
+    real = sorted((each for each in plan.episodes if not each.control), key=lambda e: e.at_s)
+    for before, after in pairwise(real):
+        if before.at_s + before.for_s > after.at_s:
+            raise UsageError(
+                f"{path}: episodes: {after.id} begins at {after.at_s:g} s, before {before.id} ends "
+                f"at {before.at_s + before.for_s:g} s; only controls may overlap.",
+            )
+
+
+def resolve(
+    episode: Episode,
+    nodes: Sequence[str],
+    leaders: Mapping[str, str],
+    clients: Sequence[Client] = (),
+) -> Episode:
+    """Return the episode with every symbolic target replaced by what it means now."""
+    faults = tuple(
+        entry.model_copy(update={"target": _meaning(entry.target, nodes, leaders, clients)})
+        for entry in episode.faults
+    )
+    return episode.model_copy(update={"faults": faults})
+
+
+def _meaning(
+    target: str | None,
+    nodes: Sequence[str],
+    leaders: Mapping[str, str],
+    clients: Sequence[Client],
+) -> str | None:
+    """Return what a target means; `leader of Q`, `follower of Q` and `worker of Q` are symbolic."""
+    if target is None:
+        return None
+    role, of, queue = target.partition(" of ")
+    if not of or role not in {"leader", "follower", "worker"}:
+        return target
+    if role == "worker":
+        return _worker(queue, clients)
+    if queue not in leaders:
+        known = ", ".join(leaders) or "none"
+        raise HarnessError(f"nobody leads {queue} now, so {target!r} means nothing; led: {known}.")
+    if role == "leader":
+        return leaders[queue]
+    return next(node for node in nodes if node != leaders[queue])
+
+
+def _worker(queue: str, clients: Sequence[Client]) -> str:
+    """Return the first living worker of a queue."""
+    for client in clients:
+        if client.role == "worker" and client.queue == queue:
+            return client.name
+    raise HarnessError(f"no worker of {queue} is alive, so none can be struck.")
+
+
+def to_json(plan: Plan) -> Any:
+    """Return the plan as JSON values, for the manifest."""
+    return json.loads(plan.model_dump_json())

@@ -1,0 +1,52 @@
+"""How a fault is undone, as data, and what was seen, as data.
+
+A `Revert` is written into the journal before the fault is applied; `reverts.py` knows each kind
+and can carry it out in another process that has nothing but the journal and the cluster.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gameday.clusters.cluster import Address, ControlledCluster, How, LinkControl, NodeControl
+from gameday.errors import PrepareError
+
+
+class SpareLinks(Protocol):
+    """The power over a node's second client address, for clients that are cut off on their own."""
+
+    def spare_address(self, node: str) -> Address:
+        """Return the second proxied AMQP address."""
+
+    def cut_spare(self, node: str, how: How) -> None:
+        """Cut off whoever uses it, and no others."""
+
+    def mend_spare(self, node: str) -> None:
+        """Let them through again."""
+
+
+class Target(ControlledCluster, NodeControl, LinkControl, SpareLinks, Protocol):
+    """A cluster that can be broken: its nodes, its links and its control path."""
+
+
+@dataclass(frozen=True)
+class Revert:
+    """One recipe: its kind, and the values captured before anything was changed."""
+
+    kind: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look from outside showed: whether it is as expected, and the evidence."""
+
+    yes: bool
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self.yes
+
+
+class NotRestoredError(PrepareError):
+    """Something that we changed is not as it was; the text says what and what to do."""

@@ -1,0 +1,207 @@
+"""How each kind of fault is undone, and what proves that it is: one literal table.
+
+A recipe gets the cluster and the values that the journal holds, nothing else, so that the run,
+the watchdog and `heal` share it. Each is idempotent: it may run after a fault that was applied
+in part, not at all, or undone before.
+"""
+
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaos import probes
+from chaos.revert import Seen, Target
+from gameday.clusters.cluster import Link
+from gameday.clusters.processes import ProcessRef, is_alive, send_signal
+from gameday.errors import HarnessError
+
+Values = Mapping[str, Any]
+
+TROUBLE = (HarnessError, OSError, subprocess.SubprocessError)
+"""What can go wrong while somebody undoes something, or looks at it."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to undo, how to see that it is healed and within which time, and another way to undo."""
+
+    revert: Callable[[Target, Values], None]
+    healed: Callable[[Target, Values], Seen]
+    within_s: float
+    fallback: Callable[[Target, Values], None] | None = None
+
+
+def leave(_cluster: Target, _values: Values) -> None:
+    """There is nothing to undo: what is gone is gone, and its absence disturbs nobody."""
+
+
+def nothing_left(_cluster: Target, _values: Values) -> Seen:
+    """There is nothing to heal."""
+    return Seen(yes=True)
+
+
+def start_nodes(cluster: Target, values: Values) -> None:
+    """Start what does not run, and let what is suspended go on; without waiting."""
+    for node in values["nodes"]:
+        if cluster.is_running(node):
+            cluster.resume(node)
+        else:
+            cluster.start(node, wait=False)
+
+
+def restart_nodes(cluster: Target, values: Values) -> None:
+    """Kill nodes that started and do not serve, then start them once more."""
+    for node in values["nodes"]:
+        if cluster.is_running(node) and sorted(probes.views(cluster, [node])[node]) != sorted(
+            cluster.nodes
+        ):
+            cluster.kill(node)
+    start_nodes(cluster, values)
+
+
+def nodes_back(cluster: Target, values: Values) -> Seen:
+    """Every node runs in every view, those that were struck included."""
+    pids = {node: cluster.process_id(node) for node in values["nodes"]}
+    if None in pids.values():
+        start_nodes(cluster, values)
+    seen = probes.whole(cluster)
+    return Seen(seen.yes and None not in pids.values(), {**seen.evidence, "pids": pids})
+
+
+def links_of(values: Values) -> list[Link]:
+    """Return the links that a recipe names."""
+    return [(source, target) for source, target in values["links"]]
+
+
+def mend_links(cluster: Target, values: Values) -> None:
+    """Mend the links that were cut."""
+    cluster.mend(links_of(values))
+
+
+def mend_everything(cluster: Target, _values: Values) -> None:
+    """Mend every link; Toxiproxy is restarted when it does not answer."""
+    cluster.mend_all()
+
+
+def rejoin(cluster: Target, values: Values) -> None:
+    """Mend every link and restart the node: what an operator does when a partition stays.
+
+    Seen on 3.10.8: a cut that ends before either side noticed it closes the connections, the
+    nodes dial again at once, nobody pauses, and yet both sides hold each other for partitioned.
+    """
+    cluster.mend_all()
+    node = values["node"]
+    if cluster.is_running(node):
+        try:
+            cluster.stop(node)
+        except HarnessError:
+            cluster.kill(node)
+    cluster.start(node, wait=False)
+
+
+def links_back(cluster: Target, values: Values) -> Seen:
+    """Bytes pass over each link again, and every node runs in every view."""
+    answers = {f"{link[0]}-{link[1]}": probes.over_link(cluster, link) for link in links_of(values)}
+    seen = probes.whole(cluster)
+    passing = all(answer == probes.ANSWERED for answer in answers.values())
+    return Seen(passing and seen.yes, {"links": answers, **seen.evidence})
+
+
+def mend_clients(cluster: Target, values: Values) -> None:
+    """Let clients reach the node again."""
+    cluster.mend_clients(values["node"])
+
+
+def clients_back(cluster: Target, values: Values) -> Seen:
+    """See the node answer where its clients dial."""
+    answer = probes.greet(cluster.addresses(values["node"]).client)
+    return Seen(answer == probes.ANSWERED, {"greeting": answer})
+
+
+def mend_spare(cluster: Target, values: Values) -> None:
+    """Let the clients of the node's second address through again."""
+    cluster.mend_spare(values["node"])
+
+
+def spare_back(cluster: Target, values: Values) -> Seen:
+    """See the node answer at its second address."""
+    answer = probes.greet(cluster.spare_address(values["node"]))
+    return Seen(answer == probes.ANSWERED, {"greeting": answer})
+
+
+def set_disk_limit(cluster: Target, node: str, limit_bytes: int) -> None:
+    """Set how much disk space the node wants to see free; it looks at once."""
+    cluster.evaluate(node, f"rabbit_disk_monitor:set_disk_free_limit({limit_bytes:d})")
+
+
+def disk_limit(cluster: Target, node: str) -> int:
+    """Return how much disk space the node wants to see free."""
+    return int(cluster.evaluate(node, "rabbit_disk_monitor:get_disk_free_limit()"))
+
+
+def restore_disk_limit(cluster: Target, values: Values) -> None:
+    """Set the recorded limit again."""
+    set_disk_limit(cluster, values["node"], values["limit_bytes"])
+
+
+def disk_quiet(cluster: Target, values: Values) -> Seen:
+    """See the recorded limit in force, and the alarm on no node's list."""
+    node = values["node"]
+    limit_bytes = disk_limit(cluster, node)
+    seen = probes.quiet(cluster, "disk", node)
+    as_before = limit_bytes == values["limit_bytes"]
+    return Seen(as_before and seen.yes, {"limit_bytes": limit_bytes, **seen.evidence})
+
+
+def set_watermark(cluster: Target, node: str, term: str) -> None:
+    """Set the share of memory, or the absolute amount, above which the node raises its alarm."""
+    cluster.evaluate(node, f"vm_memory_monitor:set_vm_memory_high_watermark({term})")
+
+
+def watermark(cluster: Target, node: str) -> str:
+    """Return the memory watermark as the Erlang term that sets it."""
+    return cluster.evaluate(node, "vm_memory_monitor:get_vm_memory_high_watermark()").strip()
+
+
+def restore_watermark(cluster: Target, values: Values) -> None:
+    """Set the recorded watermark again."""
+    set_watermark(cluster, values["node"], values["watermark"])
+
+
+def memory_quiet(cluster: Target, values: Values) -> Seen:
+    """See the recorded watermark in force, and the alarm on no node's list."""
+    node = values["node"]
+    now = watermark(cluster, node)
+    seen = probes.quiet(cluster, "memory", node)
+    return Seen(now == values["watermark"] and seen.yes, {"watermark": now, **seen.evidence})
+
+
+def process_of(values: Values) -> ProcessRef:
+    """Return the process that a recipe names."""
+    return ProcessRef(values["pid"], values["start_ticks"])
+
+
+def resume_process(_cluster: Target, values: Values) -> None:
+    """Let a suspended process go on; another with its id is left alone."""
+    send_signal(process_of(values), signal.SIGCONT)
+
+
+def process_goes_on(_cluster: Target, values: Values) -> Seen:
+    """See the process not suspended, or gone."""
+    process = process_of(values)
+    state = probes.process_state(process.pid) if is_alive(process) else "gone"
+    return Seen(state != "T", {"state": state})
+
+
+RECIPES: dict[str, Recipe] = {
+    "nothing": Recipe(leave, nothing_left, 1),
+    "start_nodes": Recipe(start_nodes, nodes_back, 90, restart_nodes),
+    "mend_links": Recipe(mend_links, links_back, 45, rejoin),
+    "mend_clients": Recipe(mend_clients, clients_back, 15, mend_everything),
+    "mend_spare": Recipe(mend_spare, spare_back, 15, mend_everything),
+    "restore_disk_limit": Recipe(restore_disk_limit, disk_quiet, 30, restore_disk_limit),
+    "restore_watermark": Recipe(restore_watermark, memory_quiet, 30, restore_watermark),
+    "resume_process": Recipe(resume_process, process_goes_on, 5, resume_process),
+}

@@ -1,0 +1,97 @@
+"""What faults may do to the clients: a protocol that `chaos` defines and a run serves.
+
+A client is an operating-system process. The run serves this over a Unix socket in its folder to
+whichever processes carry the load; a site without clients uses `NoTraffic`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gameday.errors import HarnessError
+
+Role = Literal["publisher", "worker", "control"]
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client process: which node it talks to, and for a worker which queue it serves."""
+
+    name: str
+    role: Role
+    process: int
+    pid: int
+    node: str = ""
+    queue: str = ""
+
+
+class Traffic(Protocol):
+    """The clients of a run, as faults may treat them."""
+
+    def clients(self) -> tuple[Client, ...]:
+        """Return every client that is alive."""
+
+    def stop_publishers(self) -> None:
+        """Stop publishing; consumers go on."""
+
+    def start_publishers(self) -> None:
+        """Publish again; harmless when nothing was stopped."""
+
+    def kill(self, client: str) -> None:
+        """Kill a client as `kill -9` does; the run counts its end as meant."""
+
+    def signal(self, client: str, number: int) -> None:
+        """Send a client a signal."""
+
+    def pause(self, client: str) -> None:
+        """Suspend a client's process."""
+
+    def resume(self, client: str) -> None:
+        """Let a suspended client go on; harmless when it was not suspended."""
+
+    def add_workers(self, consumer: str, count: int) -> None:
+        """Start workers of a consumer, so that so many more are alive."""
+
+    def surge(self, count_factor: float) -> None:
+        """Let every publisher send its surge, so many times as large, at once."""
+
+
+class NoTraffic:
+    """A site without clients: there is nobody to stop, and nobody to strike."""
+
+    def clients(self) -> tuple[Client, ...]:
+        """Nobody."""
+        return ()
+
+    def stop_publishers(self) -> None:
+        """Nobody publishes."""
+
+    def start_publishers(self) -> None:
+        """Nobody was stopped."""
+
+    def kill(self, client: str) -> None:
+        """There is nobody to kill."""
+        _nobody(client)
+
+    def signal(self, client: str, number: int) -> None:
+        """There is nobody to signal."""
+        _nobody(client, number)
+
+    def pause(self, client: str) -> None:
+        """There is nobody to suspend."""
+        _nobody(client)
+
+    def resume(self, client: str) -> None:
+        """There is nobody to wake."""
+        _nobody(client)
+
+    def add_workers(self, consumer: str, count: int) -> None:
+        """There is nobody to add to."""
+        _nobody(consumer, count)
+
+    def surge(self, count_factor: float) -> None:
+        """Nobody surges."""
+
+
+def _nobody(*asked: object) -> None:
+    """Say that the site has no clients."""
+    raise HarnessError(f"this site has no clients, so {asked[0]} cannot be reached.")
