@@ -40,7 +40,11 @@ def route(queue: str, type_: str) -> dict[str, object]:
 class Link:
     """One connection with one channel, which comes back on another node when its own is struck."""
 
-    def __init__(self, tape: Tape, broker: Broker, client: str, node: str, **channel: object) -> None:
+    role = "consume"
+
+    def __init__(
+        self, tape: Tape, broker: Broker, client: str, node: str, **channel: object
+    ) -> None:
         self.tape, self.broker, self.client, self.node = tape, broker, client, node
         self.values = channel
         self.on_open: Callable[[], None] = lambda: None
@@ -52,10 +56,10 @@ class Link:
 
     def open(self) -> None:
         """Connect, and open the channel: tags begin again."""
-        role = self.tape.role
-        value = {"node": self.node, "role": role, "client": self.client}
+        who = {"client": self.client, "role": self.role, **self.values}
+        value = {**who, "node": self.node, "heartbeat_s": 60}
         self.connection = self.tape.name("connection", value)
-        channel = {"connection": self.connection, "number": 1, "role": role, **self.values}
+        channel = {**who, "connection": self.connection, "number": 1}
         self.channel = self.tape.name("channel", channel)
         now = self.broker.clock.now
         self.tape.add(Kind.CONNECTION_OPENED, now, channel=self.connection)
@@ -91,13 +95,17 @@ class Pending:
 class Publisher(Link):
     """A publishing channel in confirm mode."""
 
-    def __init__(self, tape: Tape, broker: Broker, client: str, node: str) -> None:
+    role = "publish"
+
+    def __init__(self, tape: Tape, broker: Broker, client: str, node: str, link: int = 0) -> None:
         self.pending: dict[int, Pending] = {}
         self.parked: list[int] = []
-        super().__init__(tape, broker, client, node)
+        super().__init__(tape, broker, client, node, link=link)
         self.on_close = self._give_up_all
 
-    def publish(self, copy: Copy, queue: str, settled: Callable[[bool], None], held: int = 0) -> None:
+    def publish(
+        self, copy: Copy, queue: str, settled: Callable[[bool], None], held: int = 0
+    ) -> None:
         """Record the invoke, then send; `settled` hears whether it was confirmed."""
         clock, message = self.broker.clock, copy.message
         self.tag += 1
@@ -163,7 +171,7 @@ class Publisher(Link):
         if self.node in self.broker.down:
             self.close(0)
         else:
-            self._give_up(tag, "confirm timed out")
+            self._give_up(tag, "no confirm in time")
 
     def _give_up(self, tag: int, reason: str) -> None:
         pending = self.pending.pop(tag)
@@ -188,7 +196,7 @@ class Pool:
     def __init__(self, tape: Tape, broker: Broker, name: str, size: int) -> None:
         self.broker = broker
         self.publishers = [
-            Publisher(tape, broker, f"{name}-{number}", NODES[number % 3]) for number in range(size)
+            Publisher(tape, broker, name, NODES[number % 3], number) for number in range(size)
         ]
         self.held: deque[tuple[Message, int, int]] = deque()
         self._next = 0
@@ -247,9 +255,9 @@ class Worker:
     def __post_init__(self) -> None:
         """Connect twice, for consuming and for publishing, and register."""
         values = {"queue": self.queue.name, "prefetch": self.prefetch, "no_ack": False}
-        self.link = Link(self.tape, self.broker, f"{self.consumer}-in", self.node,
-                         consumer=self.consumer, **values)  # fmt: skip
-        self.publisher = Publisher(self.tape, self.broker, f"{self.consumer}-out", self.node)
+        self.link = Link(self.tape, self.broker, f"{self.consumer}-{self.tape.process}.0",
+                         self.node, consumer=f"{self.consumer}-{self.tape.process}.0", **values)  # fmt: skip
+        self.publisher = Publisher(self.tape, self.broker, f"{self.consumer}-{self.tape.process}", self.node)
         self.link.on_close = self._lost
         self.link.on_open = self._register
         self.counts: dict[tuple[int, int], int] = {}

@@ -26,7 +26,7 @@ PHASES = ["baseline", "fault", "recovery"]
 CRITERIA: dict[str, dict[str, Any]] = {
     "topology": {},
     "loss": {},
-    "dead_letters": {"queues": ["builds.failed", "deployments.failed"], "least": 3},
+    "dead_letters": {"queues": ["builds", "deployments"], "least": {"rejected": 3}},
     "order": {},
     "inversions": {"queues": ["builds"]},
     "sla": {"queue": "builds", "priority_from": 8, "limit_ms": 5000, "phases": PHASES},
@@ -35,7 +35,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "properties": {},
     "prefetch": {"consumer": "build-worker", "limit": 10},
     "attempts": {},
-    "pool": {"connections": 10, "reconnect_limit_s": 10.0},
+    "pool": {"producer": "build-service", "connections": 10, "heartbeat_s": 60, "limit_s": 10.0},
     "members": {"replicas": 3},
     "health": {},
     "schemas": {},

@@ -205,7 +205,7 @@ class Episodes:
         self._balance()
 
     def _balance(self) -> None:
-        """Some of the clients return to the node that came back, so that the next strike finds them."""
+        """Some clients return to the node that came back, so that the next strike finds them."""
         for pool in self.simulation.pools.values():
             for publisher in pool.publishers[:4]:
                 if publisher.standing and publisher.node != "r1" and not publisher.pending:

@@ -32,7 +32,9 @@ class Journal:
     def of(self, event: str, **fields: Any) -> list[dict[str, Any]]:
         """Return the lines of an event whose fields are as given."""
         wanted = {"event": event, **fields}.items()
-        return [line for line in self.lines if all(line.get(name) == value for name, value in wanted)]
+        return [
+            line for line in self.lines if all(line.get(name) == value for name, value in wanted)
+        ]
 
     def write(self, path: Path) -> None:
         """Write the lines, each with the hash of the one before it."""

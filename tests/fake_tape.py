@@ -54,9 +54,9 @@ class Tape:
     def name(self, table: str, value: Any) -> int:
         """Intern a value as the ledger's writer will."""
         known = self.names.setdefault(table, {})
-        known.setdefault(value if isinstance(value, str) else json.dumps(value, sort_keys=True), value)
-        keys = list(known)
-        return keys.index(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
+        key = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        known.setdefault(key, value)
+        return list(known).index(key)
 
     def of(self, *kinds: Kind) -> list[Row]:
         """Return the rows of some kinds, in order."""
