@@ -66,6 +66,8 @@ def sample(schema: dict[str, Any], chance: random.Random) -> Any:
         return schema["const"]
     if "enum" in schema:
         return chance.choice(schema["enum"])
+    if "examples" in schema:
+        return chance.choice(schema["examples"])
     kind = schema.get("type", "object")
     kind = kind[0] if isinstance(kind, list) else kind
     return _DRAW[kind](schema, chance)

@@ -58,6 +58,7 @@ class Consumer:
     def __init__(self, contract: model.Consumer, tools: Tools, first: int, name: str) -> None:
         self.served = Served()
         self.delay_ms = 0.0
+        self.on_handled: Callable[[Delivery, Result], None] | None = None
         self._contract = contract
         self._tools = tools
         self._reader = Reader(tools.ledger, contract.queue, no_ack=not contract.manual_ack)
@@ -146,6 +147,8 @@ class Consumer:
         result = self._handle(delivery)
         self._reader.note(Kind.HANDLED, index, delivery, extra=result)
         self.served.handled += result is Result.DONE
+        if self.on_handled is not None:
+            self.on_handled(delivery, result)
         if not self._contract.manual_ack:
             return
         if result is Result.DONE:

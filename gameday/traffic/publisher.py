@@ -4,7 +4,9 @@ What falls due is handed over at once, however the broker fares; how late that w
 record. One greenlet wakes for whatever is due by now, so that no message costs a timer of its own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic_ns
 
 import gevent
@@ -30,6 +32,7 @@ class Publisher:
 
     def __init__(self, source: Source, schedule: Schedule, sender: Sender) -> None:
         self.offered = Offered()
+        self.on_done: Callable[[Outgoing, bool], None] | None = None
         self.sender = sender
         self._source = source
         self._schedule = schedule
@@ -80,6 +83,8 @@ class Publisher:
         lag_ms = (monotonic_ns() - message.due_ns) / 1e6
         self.offered.count += 1
         self.offered.lag_max_ms = max(self.offered.lag_max_ms, lag_ms)
+        if self.on_done is not None:
+            message.done = partial(self.on_done, message)
         self.sender.send(message)
 
 

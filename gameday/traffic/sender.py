@@ -89,6 +89,11 @@ class Sender:
         return sum(link.is_open for link in self._lanes)
 
     @property
+    def nodes(self) -> list[str]:
+        """Which node each standing connection of the pool is on."""
+        return [link.node for link in self._lanes if link.is_open]
+
+    @property
     def blocked_links(self) -> int:
         """How many connections of the pool the broker has blocked."""
         return sum(link.is_open and link.is_blocked for link in self._lanes)

@@ -131,7 +131,7 @@ def claim_process(folder: Path) -> int:
     claims.mkdir(parents=True, exist_ok=True)
     for number in range(1, PROCESS_MAX + 1):
         try:
-            os.close(os.open(claims / f".{number:04d}", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            os.close(os.open(claims / f".{number:04d}", os.O_CREAT | os.O_EXCL, 0o644))
         except FileExistsError:
             continue
         except OSError as error:

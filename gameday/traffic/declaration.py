@@ -1,0 +1,53 @@
+"""Declaring a contract's topology over AMQP, as its own clients would: idempotent.
+
+Policies cannot be declared by AMQP; a run that can reach the management API sets them there.
+"""
+
+import pika
+from pika.exceptions import AMQPError, ChannelClosedByBroker
+
+from gameday.contracts.model import Topology
+from gameday.errors import UsageError
+
+
+def declare(url: str, topology: Topology) -> None:
+    """Declare exchanges, queues and bindings; a refusal is one sentence in the broker's words."""
+    parameters = pika.URLParameters(url)
+    parameters.socket_timeout = parameters.stack_timeout = 10
+    try:
+        connection = pika.BlockingConnection(parameters)
+        channel = connection.channel()
+        for exchange in topology.exchanges:
+            channel.exchange_declare(
+                exchange.name, exchange.type, durable=exchange.durable, arguments=exchange.arguments
+            )
+        for queue in topology.queues:
+            arguments = {"x-queue-type": queue.type, **queue.arguments}
+            channel.queue_declare(queue.name, durable=queue.durable, arguments=arguments)
+        for binding in topology.bindings:
+            channel.queue_bind(
+                binding.queue, binding.exchange, binding.routing_key, binding.arguments
+            )
+        connection.close()
+    except ChannelClosedByBroker as error:
+        raise UsageError(
+            f"the broker refused the contract's topology: {error.reply_text}; delete what stands "
+            "there under these names, or use a virtual host of its own"
+        ) from error
+    except AMQPError as error:
+        raise UsageError(
+            f"the topology could not be declared: {type(error).__name__}: {error}"
+        ) from error
+
+
+def depth(url: str, queues: tuple[str, ...]) -> dict[str, int]:
+    """Return how many messages wait ready in each queue."""
+    parameters = pika.URLParameters(url)
+    parameters.socket_timeout = parameters.stack_timeout = 10
+    connection = pika.BlockingConnection(parameters)
+    channel = connection.channel()
+    found = {
+        queue: channel.queue_declare(queue, passive=True).method.message_count for queue in queues
+    }
+    connection.close()
+    return found

@@ -1,0 +1,91 @@
+"""The last reader: `python -m gameday.traffic.drain RUN_FOLDER WINDOW_S WITHIN_S`.
+
+New connections, manual ack, recorded before acked, over every queue of the contract, again and
+again until nothing came for a whole window. It exits 0 then, and 1 when time ran out or anything
+failed: a drain that did not finish proves nothing. aio-pika serves here: speed decides nothing.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+from time import monotonic, monotonic_ns
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+from aio_pika.exceptions import AMQPError
+
+from gameday.history.ledger import LedgerWriter
+from gameday.history.records import Kind
+from gameday.traffic.deliveries import Reader
+from gameday.traffic.session import open_session, targets_from_environment
+
+PREFETCH = 500
+STEP_S = 0.25
+CONNECT_S = 10.0
+
+
+class Drain:
+    """Reads every queue to its end. One consumer a queue, on one channel each."""
+
+    def __init__(self, ledger: LedgerWriter) -> None:
+        self._ledger = ledger
+        self._last = monotonic()
+        self.drained = 0
+
+    async def run(self, url: str, queues: list[str], window_s: float, within_s: float) -> bool:
+        """Drain until nothing came for a window; False when time ran out."""
+        connection = await asyncio.wait_for(aio_pika.connect(url), CONNECT_S)
+        async with connection:
+            for name in queues:
+                await asyncio.wait_for(self._consume(connection, name), CONNECT_S)
+            return await self._settle(queues, window_s, within_s)
+
+    async def _consume(self, connection: aio_pika.abc.AbstractConnection, name: str) -> None:
+        channel = await connection.channel()
+        await channel.set_qos(prefetch_count=PREFETCH)
+        queue: AbstractQueue = await channel.get_queue(name, ensure=False)
+        value = {"client": "drain", "role": "drain", "queue": name, "prefetch": PREFETCH}
+        index = self._ledger.intern("channel", value)
+        reader = Reader(self._ledger, name, kind=Kind.DRAINED)
+
+        async def on_message(message: AbstractIncomingMessage) -> None:
+            self._last = monotonic()
+            self.drained += 1
+            delivery = reader.read(index, message, message, message.body)
+            reader.note(Kind.ACKED, index, delivery)
+            await message.ack()
+
+        await queue.consume(on_message)
+
+    async def _settle(self, queues: list[str], window_s: float, within_s: float) -> bool:
+        deadline = monotonic() + within_s
+        self._last = monotonic()
+        while monotonic() - self._last < window_s:
+            if monotonic() > deadline:
+                return False
+            await asyncio.sleep(STEP_S)
+        for name in queues:
+            index = self._ledger.intern("queue", name)
+            self._ledger.append(Kind.DRAIN_EMPTY, monotonic_ns(), queue=index)
+        return True
+
+
+async def drain(folder: Path, window_s: float, within_s: float) -> bool:
+    """Drain the run in `folder`, over the first node that answers."""
+    targets = targets_from_environment()
+    session = open_session(folder, "drain", targets)
+    queues = [queue.name for queue in session.contract.topology.queues]
+    reader = Drain(session.ledger)
+    try:
+        done = await reader.run(targets[0].url, queues, window_s, within_s)
+    except (AMQPError, OSError, TimeoutError) as error:
+        sys.stderr.write(f"the drain failed: {type(error).__name__}: {error}\n")
+        return False
+    finally:
+        session.close()
+    sys.stdout.write(f"{reader.drained}\n")
+    return done
+
+
+if __name__ == "__main__":
+    sys.exit(0 if asyncio.run(drain(Path(sys.argv[1]), *map(float, sys.argv[2:4]))) else 1)

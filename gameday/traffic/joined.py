@@ -1,0 +1,100 @@
+"""A load process that takes part in a game day: the run says when to begin, surge, poison, stop."""
+
+import json
+import os
+from pathlib import Path
+from time import monotonic_ns
+from typing import Any
+
+import gevent
+import psutil
+
+from gameday.contracts.model import Producer
+from gameday.traffic.publisher import Publisher
+from gameday.traffic.wire import SOCKET_NAME, Wire
+
+SAMPLE_EVERY_S = 1.0
+
+
+class Joined:
+    """Obeys the run and reports to it; samples the generator once a second into `metrics/`."""
+
+    def __init__(self, folder: Path, process: int) -> None:
+        self._publishers: dict[str, tuple[Producer, Publisher]] = {}
+        self._samples = (folder / "metrics" / f"generator-{process:04d}.jsonl").open("a")
+        self._process = psutil.Process()
+        hello = {"role": "publisher", "name": "locust", "process": process}
+        orders = {
+            "start": self._start,
+            "stop": self._stop,
+            "surge": self._surge,
+            "poison": self._poison,
+        }
+        self._wire = Wire(folder / SOCKET_NAME, hello, self._report, orders, _gone)
+        self._sampler = gevent.spawn(self._sample_often)
+
+    def add(self, name: str, contract: Producer, publisher: Publisher) -> None:
+        """Take a producing service in."""
+        self._publishers[name] = contract, publisher
+
+    def close(self) -> None:
+        """Report for the last time."""
+        self._sampler.kill(block=False)
+        self._wire.close()
+        self._samples.close()
+
+    def _start(self) -> None:
+        for _, publisher in self._publishers.values():
+            publisher.start()
+
+    def _stop(self) -> None:
+        for _, publisher in self._publishers.values():
+            publisher.stop()
+
+    def _surge(self, factor: float = 1.0) -> None:
+        for contract, publisher in self._publishers.values():
+            if contract.surge:
+                publisher.surge(int(contract.surge * factor))
+
+    def _poison(self, count: int) -> None:
+        for contract, publisher in self._publishers.values():
+            mix = contract.mix
+            if mix.permanent or mix.invalid or mix.exhausted:
+                publisher.poison(count)
+
+    def _report(self) -> dict[str, Any]:
+        senders = [publisher.sender for _, publisher in self._publishers.values()]
+        tallies = [sender.tally for sender in senders]
+        return {
+            "offered": sum(each.offered.count for _, each in self._publishers.values()),
+            "sent": sum(tally.sent for tally in tallies),
+            "confirmed": sum(tally.confirmed for tally in tallies),
+            "told": sum(tally.told for tally in tallies),
+            "returned": sum(tally.returned for tally in tallies),
+            "unanswered": sum(sender.unanswered for sender in senders),
+            "blocked": sum(sender.blocked_links for sender in senders),
+            "connected": sum(sender.open_links for sender in senders),
+            "pool": sum(contract.pool for contract, _ in self._publishers.values()),
+            "nodes": [node for sender in senders for node in sender.nodes],
+        }
+
+    def _sample_often(self) -> None:
+        self._process.cpu_percent()
+        while True:
+            gevent.sleep(SAMPLE_EVERY_S)
+            offered = [each.offered for _, each in self._publishers.values()]
+            sample = {
+                "time_ns": monotonic_ns(),
+                "cpu_percent": self._process.cpu_percent(),
+                "lag_max_ms": max((each.lag_max_ms for each in offered), default=0.0),
+                **self._report(),
+            }
+            for each in offered:
+                each.lag_max_ms = 0.0
+            self._samples.write(json.dumps(sample) + "\n")
+            self._samples.flush()
+
+
+def _gone() -> None:
+    """End at once: without the run nobody judges this load, and nobody would stop it."""
+    os._exit(70)
