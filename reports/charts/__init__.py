@@ -1,0 +1,1 @@
+"""The drawings: values in, inline SVG out."""

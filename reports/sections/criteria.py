@@ -1,0 +1,137 @@
+"""Criteria: every one, with what was measured, what was allowed, and where its evidence is."""
+
+from collections.abc import Iterable
+
+from reports.document import Block, Cell, Code, Fold, Section, Table, Text, code, number, status
+from reports.material import Json, Material
+from reports.requirements import HARNESS, worst
+from reports.words import DASH, anchor, decimal, listed, plural, quantity
+
+COLUMNS = (
+    "Criterion", "Requirement", "Statement", "Status", "Measured", "Threshold", "Margin", "Evidence",
+)  # fmt: skip
+ROWS_MAX = 200
+
+
+def criteria(material: Material) -> Section:
+    """Return the table of criteria, the worst first, and below it each one's evidence."""
+    order = {"fail": 0, "unknown": 1, "not_tested": 2, "pass": 3}
+    found = sorted(material.criteria, key=lambda one: order.get(str(one.get("status")), 1))
+    anchors = tuple(_anchor(one) for one in found)
+    blocks: list[Block] = [
+        Table(
+            "Every criterion, the worst first",
+            COLUMNS,
+            tuple(_row(one) for one in found),
+            anchors=anchors,
+            cards=True,
+        )
+        if found
+        else Text("No criterion was judged.", "missing")
+    ]
+    blocks += [_fold(one) for one in found]
+    return Section("criteria", "Criteria", _lead(found), tuple(blocks))
+
+
+def _anchor(criterion: Json) -> str:
+    return f"criterion-{anchor(str(criterion.get('id')))}"
+
+
+def _lead(found: list[Json]) -> str:
+    if not found:
+        return "Nothing was judged, and nothing looked at never passes."
+    counts = [
+        f"{sum(one.get('status') == name for one in found):,} {word}"
+        for name, word in (
+            ("fail", "failed"), ("unknown", "unknown"), ("not_tested", "not tested"),
+            ("pass", "passed"),
+        )
+        if any(one.get("status") == name for one in found)
+    ]  # fmt: skip
+    overall = worst(str(one.get("status")) for one in found)
+    tail = {
+        "fail": "One that fails decides: nothing is averaged.",
+        "unknown": "What is unknown does not pass.",
+    }.get(overall, "Each must hold; nothing is averaged.")
+    return f"{plural(len(found), 'criterion', 'criteria')}: {listed(counts)}. {tail}"
+
+
+def _row(one: Json) -> tuple[Cell, ...]:
+    unit = str(one.get("unit") or "")
+    requirement = str(one.get("requirement") or "")
+    return (
+        code(str(one.get("id"))),
+        Cell("the harness" if requirement == HARNESS else requirement),
+        Cell(str(one.get("statement") or ""), note=_because(one)),
+        status(str(one.get("status"))),
+        number(quantity(one.get("measured"), unit), _sample(one)),
+        number(quantity(one.get("threshold"), unit)),
+        number(_margin(one, unit)),
+        Cell("evidence", href=f"#evidence-{anchor(str(one.get('id')))}"),
+    )
+
+
+def _because(one: Json) -> str:
+    return "" if one.get("status") == "pass" else str(one.get("reason") or "no reason was given")
+
+
+def _sample(one: Json) -> str:
+    parts = []
+    if one.get("n") is not None:
+        parts.append(f"n = {quantity(one['n'])}")
+    interval = one.get("interval")
+    if isinstance(interval, list) and len(interval) == 2:
+        low, high = (quantity(each, str(one.get("unit") or "")) for each in interval)
+        parts.append(f"{low} to {high}")
+    return ", ".join(parts)
+
+
+def _margin(one: Json, unit: str) -> str:
+    """Say how far from the threshold: the side follows from the status, never from a guess."""
+    measured, threshold = one.get("measured"), one.get("threshold")
+    plain = all(
+        isinstance(each, int | float) and not isinstance(each, bool)
+        for each in (measured, threshold)
+    )
+    if not plain or one.get("status") not in ("pass", "fail"):
+        return DASH
+    assert isinstance(measured, int | float)
+    assert isinstance(threshold, int | float)
+    gap = abs(threshold - measured)
+    if gap == 0:
+        return "none to spare" if one.get("status") == "pass" else "at the limit"
+    share = f" ({decimal(gap / abs(threshold) * 100)} %)" if threshold else ""
+    side = "within" if one.get("status") == "pass" else "beyond"
+    return f"{quantity(gap, unit)} {side}{share}"
+
+
+def _fold(one: Json) -> Fold:
+    blocks = list(evidence(one.get("evidence")))
+    if one.get("reason"):
+        blocks.insert(0, Text(str(one["reason"])))
+    name = str(one.get("id"))
+    title = f"{name}: {one.get('statement') or ''}".rstrip(": ")
+    return Fold(title, tuple(blocks), f"evidence-{anchor(name)}", str(one.get("status")))
+
+
+def evidence(found: object) -> Iterable[Block]:
+    """Return blocks for evidence of any JSON shape: rows as a table, the rest as it reads."""
+    if not found:
+        yield Text("No example is attached: the measured value says all.")
+    elif isinstance(found, dict):
+        yield Table(
+            "Evidence", ("What", "Found"),
+            tuple((Cell(str(key)), Cell(quantity(item))) for key, item in found.items()),
+        )  # fmt: skip
+    elif isinstance(found, list) and all(isinstance(row, dict) for row in found):
+        columns = tuple(dict.fromkeys(key for row in found for key in row))
+        yield Table(
+            f"Evidence: {plural(len(found), 'row')}", columns,
+            tuple(
+                tuple(Cell(quantity(row.get(key))) for key in columns) for row in found[:ROWS_MAX]
+            ),
+        )  # fmt: skip
+    elif isinstance(found, list):
+        yield Code("Evidence", "\n".join(quantity(row) for row in found[:ROWS_MAX]))
+    else:
+        yield Text(quantity(found))

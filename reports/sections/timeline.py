@@ -1,0 +1,194 @@
+"""Timeline: what was done to the cluster above what its clients saw, on one axis of time."""
+
+import numpy as np
+import pandas as pd
+
+from gameday.history.records import NO_PRIORITY
+from reports.charts.figure import POINTS_MAX, Series, Values
+from reports.charts.timeline import Lane, Panel, timeline
+from reports.document import Block, Cell, Chart, Section, Table, Text, code, number
+from reports.faults import FaultRow, fault_rows
+from reports.latencies import Limit, limits, worst_per_bin
+from reports.load import Load, load
+from reports.material import Material
+from reports.sections.series import series_table
+from reports.served import served
+from reports.words import at, listed, milliseconds, plural
+
+QUEUES_MAX = 6
+
+
+def timeline_section(material: Material) -> Section:
+    """Return the drawing with its tables; what the run did not record is named, not drawn."""
+    faults = fault_rows(material)
+    found = load(material)
+    frame = served(material)
+    end_s = _end(material, faults, found)
+    edges = np.linspace(0, end_s, _bins(end_s) + 1)
+    panels = (
+        _latency(material, frame, edges),
+        _rates(material, found, edges),
+        _depth(material),
+        *_connections(found),
+    )
+    finding = _finding(frame, limits(material), faults)
+    drawing = timeline(
+        "timeline", finding, tuple(_lane(fault) for fault in faults), panels, end_s
+    ) if faults or any(panel.series for panel in panels) else ""  # fmt: skip
+    blocks: list[Block] = []
+    if drawing:
+        data = (_fault_table(faults), *(series_table(panel) for panel in panels if panel.series))
+        blocks.append(Chart(finding, (drawing,), data, wide=True))
+        blocks.append(Text(HOW_TO_READ))
+    absent = [panel.title for panel in panels if not panel.series]
+    if absent:
+        blocks.append(Text(f"Not recorded, so not drawn: {listed(absent)}.", "missing"))
+    return Section("timeline", "Timeline", _lead(faults, end_s), tuple(blocks))
+
+
+HOW_TO_READ = (
+    "In a lane, the hollow bar runs from when the fault was requested to when its effect was "
+    "observed, the full bar until its revert began, the hatched one until it was seen to be gone, "
+    "and the thin line through its recovery. The shading below marks observed to restored."
+)
+
+
+def _lead(faults: tuple[FaultRow, ...], end_s: float) -> str:
+    real = [fault for fault in faults if not fault.control]
+    seen = sum(fault.observed_s is not None for fault in real)
+    gone = sum(fault.restored_s is not None for fault in real)
+    if not real:
+        return f"No fault was injected in {at(end_s)}."
+    return (
+        f"{plural(len(real), 'fault')} in {at(end_s)}: {seen} observed to take effect, {gone} "
+        "observed to be gone again."
+    )
+
+
+def _end(material: Material, faults: tuple[FaultRow, ...], found: Load) -> float:
+    moments = [material.at_s(event.get("time_ns")) for event in material.journal]
+    moments += [float(found.times_s[-1])] if found.times_s.size else []
+    moments += [fault.restored_s for fault in faults]
+    known = [moment for moment in moments if moment is not None]
+    return max([1.0, *known])
+
+
+def _bins(end_s: float) -> int:
+    return int(np.clip(np.ceil(end_s), 1, POINTS_MAX))
+
+
+def _lane(fault: FaultRow) -> Lane:
+    return Lane(
+        fault.label, fault.requested_s, fault.observed_s, fault.reverting_s, fault.restored_s,
+        None if fault.control else fault.recovered_s, fault.control,
+    )  # fmt: skip
+
+
+def _latency(material: Material, frame: pd.DataFrame, edges: Values) -> Panel:
+    promised = limits(material)
+    title = "Due to delivered, worst of each second"
+    if frame.empty:
+        return Panel(title, ())
+    queue = promised[0].queue if promised else str(frame["queue"].mode().iloc[0])
+    own = frame[frame["queue"] == queue]
+    high = promised[0].priority_from if promised else 8
+    series = tuple(
+        Series(label, edges[:-1], worst_per_bin(own[mask], edges))
+        for label, mask in _classes(own["priority"], high)
+        if mask.any()
+    )
+    shown = tuple(one for one in series if np.isfinite(one.values).any())
+    limit = (f"limit {milliseconds(promised[0].limit_ms)}", promised[0].limit_ms)
+    return Panel(f"{queue}: due to delivered, worst per second", shown, logarithmic=True,
+                 limit=limit if promised else None)  # fmt: skip
+
+
+def _classes(priority: "pd.Series[int]", high: int) -> list[tuple[str, "pd.Series[bool]"]]:
+    number_of = priority.where(priority != NO_PRIORITY, 0)
+    middle = high // 2
+    return [
+        (f"priority {high} and more", number_of >= high),
+        (f"{middle} to {high - 1}", (number_of < high) & (number_of >= middle)),
+        (f"below {middle}", number_of < middle),
+    ]
+
+
+def _rates(material: Material, found: Load, edges: Values) -> Panel:
+    series = list(found.rates)
+    run = material.run
+    if run is not None and not (deliveries := run.history.deliveries).empty:
+        times = (deliveries["time_ns"].to_numpy() - material.zero_ns) / 1e9
+        counts, _ = np.histogram(times, edges)
+        series.append(Series("delivered", edges[:-1], counts / np.diff(edges)))
+    return Panel("Messages a second", tuple(series))
+
+
+def _depth(material: Material) -> Panel:
+    times = np.array([material.at_s(row.get("time_ns")) or 0 for row in material.samples])
+    depths = [row.get("depth") or {} for row in material.samples]
+    names = sorted({name for row in depths for name in row})
+    columns = {
+        name: np.array([float(row.get(name, np.nan)) for row in depths]) for name in names
+    }
+    filled = [name for name in names if np.nanmax(columns[name], initial=0) > 0]
+    filled.sort(key=lambda name: (-np.nanmax(columns[name]), name))
+    series = tuple(Series(name, times, columns[name]) for name in filled[:QUEUES_MAX])
+    return Panel("Messages ready in the queues", series)
+
+
+def _connections(found: Load) -> tuple[Panel, Panel]:
+    return (
+        Panel("Publishing connections", found.connections, steps=True),
+        Panel("Publishing connections that are blocked", found.blocked, steps=True),
+    )
+
+
+def _finding(frame: pd.DataFrame, promised: tuple[Limit, ...], faults: tuple[FaultRow, ...]) -> str:
+    if frame.empty or not promised:
+        return f"{plural(len(faults), 'fault')} above what the clients saw"
+    limit = promised[0]
+    own = frame[(frame["queue"] == limit.queue) & (frame["priority"] >= limit.priority_from)
+                & (frame["priority"] != NO_PRIORITY) & ~frame["blocked"]]  # fmt: skip
+    if own.empty:
+        return f"Nothing of priority {limit.priority_from} and more was due in {limit.queue}"
+    what = f"{limit.queue} of priority {limit.priority_from} and more"
+    late = int((own["latency_ms"] > limit.limit_ms).sum())
+    worst = own["latency_ms"].max()
+    tail = _when(float(own.loc[own["latency_ms"].idxmax(), "due_s"]), faults)
+    if late:
+        return (f"{plural(late, 'message')} of {what} took longer than "
+                f"{milliseconds(limit.limit_ms)}; the worst {_took(worst)}, due {tail}")  # fmt: skip
+    return f"{what} stayed below {milliseconds(limit.limit_ms)}; the worst {_took(worst)}, due {tail}"
+
+
+def _took(worst: float) -> str:
+    return "was never served" if np.isinf(worst) else f"took {milliseconds(worst)}"
+
+
+def _when(due_s: float, faults: tuple[FaultRow, ...]) -> str:
+    for fault in faults:
+        if fault.control or fault.requested_s is None:
+            continue
+        if fault.requested_s <= due_s <= (fault.restored_s or np.inf):
+            return f"at {at(due_s)}, under {fault.label}"
+        if fault.restored_s is not None and due_s <= (fault.recovered_s or fault.restored_s):
+            if due_s > fault.restored_s:
+                return f"at {at(due_s)}, in the recovery from {fault.label}"
+    return f"at {at(due_s)}, outside every fault"
+
+
+def _fault_table(faults: tuple[FaultRow, ...]) -> Table:
+    return Table(
+        "Faults: requested, observed and restored",
+        ("Fault", "Kind", "Target", "Requested", "Observed", "Reverting", "Restored",
+         "Recovery until", "What proved it"),
+        tuple(
+            (
+                code(row.id), Cell(row.kind.replace("_", " ")), Cell(row.target),
+                number(at(row.requested_s)), number(at(row.observed_s)),
+                number(at(row.reverting_s)), number(at(row.restored_s)),
+                number(at(row.recovered_s)), Cell(row.effect),
+            )
+            for row in faults
+        ),
+    )  # fmt: skip
