@@ -24,6 +24,8 @@ VIEW_LIMIT_S = 4.0
 class Broker:
     """What the harness asks a cluster, and the few things that it orders."""
 
+    counts_age_s = 0.0
+
     def __init__(self, cluster: ControlledCluster) -> None:
         self.cluster = cluster
         names = {cluster.addresses(node).erlang_name: node for node in cluster.nodes}
@@ -128,7 +130,7 @@ class Broker:
         api = self.cluster.management(self.serving_node())
         found = api.get(f"/api/definitions/{quote(vhost, safe='')}")
         return Definitions(
-            queues=[_with_type(queue) for queue in found["queues"]],
+            queues=[with_type(queue) for queue in found["queues"]],
             exchanges=found["exchanges"],
             bindings=found["bindings"],
             policies=found["policies"],
@@ -231,7 +233,7 @@ class Broker:
         return list(json.loads(self.cluster.evaluate(node, text, timeout_s=VIEW_LIMIT_S)))
 
 
-def _with_type(queue: dict[str, Any]) -> dict[str, Any]:
+def with_type(queue: dict[str, Any]) -> dict[str, Any]:
     """Return a queue's definition with its type apart, the same whatever the broker's version."""
     arguments = dict(queue["arguments"])
     named = arguments.pop("x-queue-type", "classic")

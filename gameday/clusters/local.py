@@ -20,17 +20,26 @@ from gameday.clusters import epmd
 from gameday.clusters.cluster import ALL_POWERS, Address, NodeAddresses
 from gameday.clusters.control import LocalControl
 from gameday.clusters.inetrc import erlang_name
+from gameday.clusters.limits import Limits, read_limits
 from gameday.clusters.links import LocalLinks
 from gameday.clusters.nodes import NODES, LocalNodes, write_configuration
 from gameday.clusters.ports import LOOPBACK, Claim, claim_block
-from gameday.clusters.processes import reference
-from gameday.clusters.record import ClusterRecord, cluster_folder, create_folder, load_record
+from gameday.clusters.processes import OWNER_VARIABLE, reference
+from gameday.clusters.record import (
+    FILE_NAME,
+    ClusterRecord,
+    cluster_folder,
+    create_folder,
+    load_record,
+)
 from gameday.clusters.release import find_release
-from gameday.clusters.residue import remove_cluster
+from gameday.clusters.residue import end_processes, remove_cluster
 from gameday.clusters.settings import BrokerSettings
 from gameday.clusters.toxiproxy import find_binary
+from gameday.errors import HarnessError
 
 Progress = Callable[[str], None]
+LIMITS = "limits"
 
 
 def default_state_dir() -> Path:
@@ -93,6 +102,18 @@ class LocalCluster(LocalNodes, LocalLinks, LocalControl):
     def management_url(self, node: str) -> str:
         """Return the URL of the node's management API, without the password."""
         return f"http://{self.addresses(node).management}"
+
+    def own_limits(self, node: str) -> Limits:
+        """Return the alarm limits that the node had when its cluster started."""
+        noted = self._record.read_value(LIMITS)
+        if noted is None:
+            raise HarnessError("the cluster did not come up: its own alarm limits are not known")
+        return Limits(**noted[node])
+
+    @property
+    def owner_environment(self) -> dict[str, str]:
+        """What a child of the run needs in its environment to be found as a leftover."""
+        return {OWNER_VARIABLE: self._record.token}
 
     def keep(self) -> None:
         """Leave the cluster running after this process: it is nobody's leftover then."""
@@ -159,12 +180,19 @@ def start_local(
         create_folder(record)
         record.save()
         cluster = LocalCluster(record)
-        undo.callback(cluster.close)
+        undo.callback(_give_up, cluster)
         progress(f"RabbitMQ {release.version} on the ports from {claim.ports.base}")
         _start_processes(cluster, claim, progress)
         undo.pop_all()
     claim.release()
     return cluster
+
+
+def _give_up(cluster: LocalCluster) -> None:
+    """End what was started of a cluster that did not come up; its logs stay to be read."""
+    cluster.close_control()
+    end_processes(cluster.record)
+    (cluster.record.folder / FILE_NAME).unlink(missing_ok=True)
 
 
 def _start_processes(cluster: LocalCluster, claim: Claim, progress: Progress) -> None:
@@ -177,3 +205,6 @@ def _start_processes(cluster: LocalCluster, claim: Claim, progress: Progress) ->
     for node in NODES:
         cluster.wait_serving(node)
         progress(f"{node} serves")
+    # Noted before anything can change them: whoever comes later restores these values.
+    noted = {node: read_limits(cluster, node).as_json() for node in NODES}
+    cluster.record.note_value(LIMITS, noted)

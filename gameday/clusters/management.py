@@ -42,11 +42,18 @@ class Management:
         """Post something."""
         return self._call("POST", path, {} if body is None else body)
 
-    def delete(self, path: str) -> Any:
-        """Delete something."""
-        return self._call("DELETE", path)
+    def delete(self, path: str, *, limit_s: float | None = None) -> Any:
+        """Delete something; what is large may take longer than other calls."""
+        return self._call("DELETE", path, limit_s=limit_s)
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        limit_s: float | None = None,
+    ) -> Any:
         """Make one call."""
         try:
             with requests.Session() as session:
@@ -56,7 +63,7 @@ class Management:
                     self._url + path,
                     json=body,
                     auth=self._credentials,
-                    timeout=(CONNECT_LIMIT_S, self._limit_s),
+                    timeout=(CONNECT_LIMIT_S, limit_s or self._limit_s),
                 )
         except requests.RequestException as error:
             reason = type(error).__name__

@@ -53,13 +53,18 @@ def clean(leftovers: list[Leftover]) -> list[str]:
 
 def remove_cluster(record: ClusterRecord) -> None:
     """End every process of a cluster, suspended ones too, then remove its folder."""
+    end_processes(record)
+    shutil.rmtree(record.folder, ignore_errors=True)
+
+
+def end_processes(record: ClusterRecord) -> None:
+    """End every process of a cluster; its folder stays, for its logs."""
     wait_until(
         lambda: _none_left(record.token),
         END_LIMIT_S,
         f"every process of the cluster on the ports from {record.ports.base} ended",
         poll_ms=20,
     )
-    shutil.rmtree(record.folder, ignore_errors=True)
 
 
 def _none_left(token: str) -> bool | NotYet:
