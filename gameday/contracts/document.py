@@ -106,18 +106,16 @@ class _Reader:
 
 def read(text: str) -> Document:
     """Read YAML; a mistake of its syntax ends the reading and is the only one."""
-    loader = PlainLoader(text)
     try:
+        loader = PlainLoader(text)
         node = loader.get_single_node()
-        if node is None:
-            return Document(None, {}, ())
-        reader = _Reader(loader)
-        data = reader.value(node, ())
-        return Document(data, reader.lines, tuple(reader.mistakes))
     except yaml.YAMLError as error:
         return _unreadable(error, text)
-    finally:
-        loader.dispose()
+    if node is None:
+        return Document(None, {}, ())
+    reader = _Reader(loader)
+    data = reader.value(node, ())
+    return Document(data, reader.lines, tuple(reader.mistakes))
 
 
 def _unreadable(error: yaml.YAMLError, text: str) -> Document:

@@ -28,13 +28,12 @@ REJECT = "reject-publish"
 def rule_mistakes(view: View) -> Iterator[Mistake]:
     """Return what is wrong with the values of a contract."""
     contract = view.contract
-    for find in (_queues, _policies, _messages, _settings, _requirements):
+    finders = [_queues, _policies, _messages, _settings, _requirements]
+    if view.routes and not any(_policies(contract)):
+        finders += [_dead_letters, _producers, _consumers]
+    for find in finders:
         for mistake in find(contract):
             yield Mistake(view.original(mistake.path), mistake.text)
-    if view.routes:
-        for find in (_dead_letters, _producers, _consumers):
-            for mistake in find(contract):
-                yield Mistake(view.original(mistake.path), mistake.text)
 
 
 def _queues(contract: Contract) -> Iterator[Mistake]:
