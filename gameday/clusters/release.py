@@ -106,7 +106,8 @@ def _known() -> Iterator[Release]:
         if name.startswith("GAMEDAY_BROKER_") and value:
             yield _at(Path(value).resolve())
     if brokers_folder().is_dir():
-        for folder in sorted(brokers_folder().iterdir()):
+        # A hidden folder is one that is still being fetched.
+        for folder in sorted(brokers_folder().glob("[!.]*")):
             yield from _below(folder, folder)
 
 
