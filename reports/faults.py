@@ -46,11 +46,14 @@ def fault_rows(material: Material) -> tuple[FaultRow, ...]:
         str(event.get("episode")): material.at_s(event.get("time_ns"))
         for event in material.events("episode", at="end")
     }
-    return tuple(_row(material, name, found, ends) for name, found in events.items())
+    controls = {
+        str(event.get("episode")) for event in material.events("episode") if event.get("control")
+    }
+    return tuple(_row(material, found, ends, controls) for found in events.values())
 
 
 def _row(
-    material: Material, name: str, events: list[Json], ends: dict[str, float | None]
+    material: Material, events: list[Json], ends: dict[str, float | None], controls: set[str]
 ) -> FaultRow:
     first = events[0]
     moments: dict[str, float | None] = {}
@@ -61,14 +64,14 @@ def _row(
     episode = str(first.get("episode"))
     fault_class = str(first.get("fault_class") or "")
     return FaultRow(
-        id=name,
+        id=str(first.get("fault")),
         episode=episode,
         kind=str(first.get("kind") or ""),
         fault_class=fault_class,
         target=_target(first.get("target")),
         recovered_s=ends.get(episode),
         effect=_effect(events),
-        control=fault_class == "control",
+        control=episode in controls or fault_class == "control",
         **moments,
     )
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from gameday.history.records import NO_PRIORITY
+from gameday.history.windows import BASELINE, FAULT, RECOVERY
 from reports.charts.figure import Values
 from reports.material import Material
 
-PHASES = ("baseline", "fault", "recovery")
-OTHER = "other"
+PHASES = (BASELINE, FAULT, RECOVERY)
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,6 @@ def limits(material: Material) -> tuple[Limit, ...]:
 def priority_word(priority: int) -> str:
     """Name a priority as a row's label."""
     return "none" if priority == NO_PRIORITY else str(priority)
-
-
-def quantiles(values: Values) -> tuple[float, float, float, float]:
-    """Return the exact p50, p95, p99 and greatest: each a value that was measured."""
-    p50, p95, p99 = np.quantile(values, (0.5, 0.95, 0.99), method="higher")
-    return float(p50), float(p95), float(p99), float(values.max())
 
 
 def worst_per_bin(frame: pd.DataFrame, edges_s: Values) -> Values:

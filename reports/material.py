@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gameday.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
+    from gameday.history.history import History
     from gameday.history.run import Run
 
 Json = dict[str, Any]
@@ -56,13 +57,18 @@ class Material:
         """Return a moment as seconds since the run's start."""
         return None if time_ns is None else (time_ns - self.zero_ns) / 1e9
 
-    def events(self, name: str, **fields: object) -> Iterator[Json]:
+    def events(self, name: str, /, **fields: object) -> Iterator[Json]:
         """Yield the journal's events of this name whose fields are as given, in order."""
         for event in self.journal:
             if event.get("event") == name and all(
                 event.get(key) == value for key, value in fields.items()
             ):
                 yield event
+
+    @property
+    def history(self) -> "History | None":
+        """What the system's own clients did and saw, if it could be read."""
+        return self.run.history if self.run else None
 
     @property
     def contract(self) -> Json:
@@ -105,11 +111,13 @@ def _run(folder: Path, missing: list[str]) -> "Run | None":
     from gameday.history.run import load_run  # It imports pandas: only when a report is made.
 
     try:
-        return load_run(folder)
+        run = load_run(folder)
     except (HarnessError, UsageError, OSError, ValueError, LookupError, TypeError) as error:
         # A torn folder may break its reader anywhere: the report says so and goes on without.
         missing.append(f"history: cannot be read ({type(error).__name__}: {showable(str(error))})")
         return None
+    missing.extend(showable(problem) for problem in run.problems)
+    return run
 
 
 def _object(path: Path, missing: list[str]) -> Json:

@@ -32,14 +32,15 @@ def milliseconds(value: float | None) -> str:
     """Write a duration given in milliseconds, in seconds from one second on."""
     if value is None or not math.isfinite(value):
         return decimal(value)
-    return f"{value / 1000:,.2f} s" if abs(value) >= 1000 else f"{decimal(value)} ms"
+    return seconds(value / 1000) if abs(value) >= 1000 else f"{decimal(value)} ms"
 
 
 def seconds(value: float | None) -> str:
     """Write a duration given in seconds."""
     if value is None or not math.isfinite(value):
         return decimal(value)
-    return f"{value:,.2f} s" if abs(value) < 100 else f"{value:,.0f} s"
+    whole = abs(value) >= 100 or float(value).is_integer()
+    return f"{value:,.0f} s" if whole else f"{value:,.2f} s"
 
 
 def at(value: float | None) -> str:

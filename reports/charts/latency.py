@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gameday.history.statistics import summary
 from reports.charts import figure as look
 from reports.charts.figure import Values
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH = 340
 ROW_HEIGHT = 26
-TOP, BOTTOM, LEFT, RIGHT = 34, 44, 48, 10
+TOP, BOTTOM, LEFT, RIGHT = 34, 44, 48, 22
 BINS = 48
 FLOOR_MS = 0.1
 
@@ -83,13 +84,15 @@ def _ridge(axes: "Axes", row: int, values: Values, span_ms: tuple[float, float])
     axes.fill_between(
         around, row, row - heights, color=look.SERIES[0], alpha=0.32, linewidth=0, zorder=2
     )
-    axes.plot(around, row - heights, color=look.SERIES[0], linewidth=0.9, zorder=2)
-    p50, p95, p99 = np.quantile(shown, (0.5, 0.95, 0.99), method="higher")
+    outline = np.where(heights > 0, row - heights, np.nan)
+    axes.plot(around, outline, color=look.SERIES[0], linewidth=0.9, zorder=2)
+    figures = summary(shown)
+    assert figures is not None
     mark = {"color": look.INK, "linestyle": "none", "zorder": 3}
-    axes.plot([p50], [row], marker="o", markersize=5, **mark)
-    axes.plot([p95], [row], marker="|", markersize=8, **mark)
-    axes.plot([p99], [row], marker="d", markersize=4.5, **mark)
-    axes.plot([shown.max()], [row], marker="x", markersize=5, **mark)
+    axes.plot([figures.p50], [row], marker="o", markersize=5, **mark)
+    axes.plot([figures.p95], [row], marker="|", markersize=8, **mark)
+    axes.plot([figures.p99], [row], marker="d", markersize=4.5, **mark)
+    axes.plot([figures.maximum], [row], marker="x", markersize=5, **mark)
 
 
 def _limit(axes: "Axes", limit: tuple[str, float] | None) -> None:

@@ -48,19 +48,29 @@ class Panel:
     steps: bool = False
 
 
+@dataclass(frozen=True)
+class Span:
+    """A named stretch of the run, such as its baseline."""
+
+    name: str
+    begin_s: float
+    end_s: float
+
+
 def timeline(
-    name: str, title: str, lanes: tuple[Lane, ...], panels: tuple[Panel, ...], end_s: float
-) -> str:
-    """Draw the lanes, then the panels, over the same seconds."""
+    name: str, title: str, lanes: tuple[Lane, ...], panels: tuple[Panel, ...], end_s: float,
+    spans: tuple[Span, ...] = (),
+) -> str:  # fmt: skip
+    """Draw the lanes below the run's phases, then the panels, over the same seconds."""
     drawn = tuple(panel for panel in panels if panel.series)
-    lanes_height = LANE_HEIGHT * len(lanes)
+    lanes_height = LANE_HEIGHT * (len(lanes) + bool(spans))
     heights = ([lanes_height] if lanes else []) + [PANEL_HEIGHT] * len(drawn)
     height = TOP + BOTTOM + sum(heights) + PANEL_GAP * max(0, len(heights) - 1)
 
     def paint(figure: "Figure") -> None:
         axes = _stack(figure, heights, height)
         if lanes:
-            _lanes(axes[0], lanes, end_s)
+            _lanes(axes[0], lanes, spans, end_s)
         for one, panel in zip(axes[1 if lanes else 0 :], drawn, strict=True):
             _shade(one, lanes)
             _panel(one, panel)
@@ -85,11 +95,19 @@ def _stack(figure: "Figure", heights: list[int], height: int) -> "list[Axes]":
     return axes
 
 
-def _lanes(axes: "Axes", lanes: tuple[Lane, ...], end_s: float) -> None:
+def _lanes(
+    axes: "Axes", lanes: tuple[Lane, ...], spans: tuple[Span, ...], end_s: float
+) -> None:
     axes.set_title("Faults", pad=6)
-    axes.set_ylim(len(lanes) - 0.4, -0.6)
+    axes.set_ylim(len(lanes) - 0.4, -1.6 if spans else -0.6)
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
+    for span in spans:
+        ends = [span.begin_s, span.end_s]
+        axes.plot(ends, [-1, -1], color=look.MUTED, linewidth=1, marker="|", markersize=7)
+        middle = sum(ends) / 2
+        axes.annotate(span.name, (middle, -1), (0, 3), textcoords="offset points", ha="center",
+                      va="bottom", color=look.MUTED, fontsize=10.5)  # fmt: skip
     for row, lane in enumerate(lanes):
         _lane(axes, row, lane, end_s)
 
@@ -164,6 +182,8 @@ def _scale(axes: "Axes", panel: Panel) -> None:
     from matplotlib.ticker import MaxNLocator
 
     if panel.logarithmic:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high * 2.2)  # Room for the limit's label below the title.
         look.log_ticks(axes)
         return
     values = np.concatenate([one.values for one in panel.series])

@@ -1,10 +1,10 @@
 """Controls: what was broken on purpose and whether the checks saw it; what zero losses bound."""
 
+from gameday.history.statistics import lossy_episode_at_most
 from reports.document import Block, Cell, Section, Table, Text, code, number
 from reports.material import Json, Material
 from reports.words import count, listed, percent, plural
 
-CONFIDENCE = 0.95
 
 
 def controls(material: Material) -> Section:
@@ -54,11 +54,6 @@ def _table(rows: list[Json]) -> Table:
     )
 
 
-def lossless_bound(episodes: int) -> float:
-    """Return the greatest chance of a lossy episode that this many clean ones leave, at 95 %."""
-    return 1.0 if episodes == 0 else 1 - (1 - CONFIDENCE) ** (1 / episodes)
-
-
 def _bound(material: Material) -> str:
     trials = {
         str(event.get("episode"))
@@ -75,7 +70,7 @@ def _bound(material: Material) -> str:
     number_of = len(trials)
     return (
         f"No lossy episode in {number_of}: with 95 % confidence the chance that an episode like "
-        f"these loses a message is at most {percent(lossless_bound(number_of))}. Losses come by the "
+        f"these loses a message is at most {percent(lossy_episode_at_most(number_of))}. Losses come by the "
         "episode, not by the message; 30 clean episodes would bound it at 9.5 % (--repeat)."
     )
 

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from gameday.history.records import NO_PRIORITY
+from gameday.history.statistics import summary
 from reports.charts.figure import Values
 from reports.charts.latency import Ridge, ridges, span
 from reports.document import Block, Cell, Chart, Heading, Section, Table, Text, number
-from reports.latencies import PHASES, Limit, limits, priority_word, quantiles
+from reports.latencies import PHASES, Limit, limits, priority_word
 from reports.material import Json, Material
 from reports.served import served
 from reports.words import anchor, count, milliseconds, plural, quantity
@@ -111,9 +112,8 @@ def _finding(
     found = {}
     for phase in phases:
         values = groups.get((top, phase), np.empty(0))
-        finite = values[np.isfinite(values)]
-        if finite.size:
-            found[phase] = quantiles(finite)[2]
+        if (figures := summary(values[np.isfinite(values)])) is not None:
+            found[phase] = figures.p99
     if not found:
         return f"{queue}: nothing was served"
     name = "p99" if top == NO_PRIORITY else f"p99 of priority {priority_word(top)}"
@@ -124,7 +124,8 @@ def _finding(
 
 def _row(priority: int, phase: str, values: Values, limit: Limit | None) -> tuple[Cell, ...]:
     finite = values[np.isfinite(values)]
-    shown = quantiles(finite) if finite.size else (None, None, None, None)
+    figures = summary(finite)
+    shown = (figures.p50, figures.p95, figures.p99, figures.maximum) if figures else (None,) * 4
     counted = 0 if priority == NO_PRIORITY else priority
     held = limit is not None and counted >= limit.priority_from
     misses = count(int((values > limit.limit_ms).sum())) if held and limit else "no limit"

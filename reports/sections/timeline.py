@@ -5,7 +5,7 @@ import pandas as pd
 
 from gameday.history.records import NO_PRIORITY
 from reports.charts.figure import POINTS_MAX, Series, Values
-from reports.charts.timeline import Lane, Panel, timeline
+from reports.charts.timeline import Lane, Panel, Span, timeline
 from reports.document import Block, Cell, Chart, Section, Table, Text, code, number
 from reports.faults import FaultRow, fault_rows
 from reports.latencies import Limit, limits, worst_per_bin
@@ -24,7 +24,7 @@ def timeline_section(material: Material) -> Section:
     found = load(material)
     frame = served(material)
     end_s = _end(material, faults, found)
-    edges = np.linspace(0, end_s, _bins(end_s) + 1)
+    edges = _edges(end_s)
     panels = (
         _latency(material, frame, edges),
         _rates(material, found, edges),
@@ -33,7 +33,7 @@ def timeline_section(material: Material) -> Section:
     )
     finding = _finding(frame, limits(material), faults)
     drawing = timeline(
-        "timeline", finding, tuple(_lane(fault) for fault in faults), panels, end_s
+        "timeline", finding, tuple(_lane(fault) for fault in faults), panels, end_s, _spans(material)
     ) if faults or any(panel.series for panel in panels) else ""  # fmt: skip
     blocks: list[Block] = []
     if drawing:
@@ -73,8 +73,22 @@ def _end(material: Material, faults: tuple[FaultRow, ...], found: Load) -> float
     return max([1.0, *known])
 
 
-def _bins(end_s: float) -> int:
-    return int(np.clip(np.ceil(end_s), 1, POINTS_MAX))
+def _edges(end_s: float) -> Values:
+    """Return the edges of whole seconds, or of as many as keep the points drawable."""
+    width = -(-int(np.ceil(end_s)) // POINTS_MAX)
+    return np.arange(0, np.ceil(end_s) + width, width, dtype=np.float64)
+
+
+def _spans(material: Material) -> tuple[Span, ...]:
+    """Return the phases that a reader asks for: the baseline, the trouble and the drain."""
+    found = []
+    for name in ("baseline", "trouble", "drain"):
+        begin = next(material.events("phase", name=name, at="begin"), None)
+        end = next(material.events("phase", name=name, at="end"), None)
+        if begin and end:
+            low, high = material.at_s(begin["time_ns"]), material.at_s(end["time_ns"])
+            found.append(Span(name, low or 0.0, high or 0.0))
+    return tuple(found)
 
 
 def _lane(fault: FaultRow) -> Lane:
@@ -115,9 +129,10 @@ def _classes(priority: "pd.Series[int]", high: int) -> list[tuple[str, "pd.Serie
 
 def _rates(material: Material, found: Load, edges: Values) -> Panel:
     series = list(found.rates)
-    run = material.run
-    if run is not None and not (deliveries := run.history.deliveries).empty:
-        times = (deliveries["time_ns"].to_numpy() - material.zero_ns) / 1e9
+    history = material.history
+    if history is not None and len(history.deliveries):
+        seen = history.deliveries.time_ns[~history.deliveries.drained]
+        times = (seen - material.zero_ns) / 1e9
         counts, _ = np.histogram(times, edges)
         series.append(Series("delivered", edges[:-1], counts / np.diff(edges)))
     return Panel("Messages a second", tuple(series))
