@@ -1,40 +1,53 @@
 #!/usr/bin/env bash
 # Installs Debian packages as root, and lets none of them start a service.
 #
-# Packages start their services from their maintainer scripts. Three things hold them back, each
-# for as long as this script runs: a policy-rc.d (unless one is there already: that is the
-# owner's), systemd units masked at run time, and a run level without services for old init
-# scripts. The policy-rc.d denies only while this very process lives, so that a kill -9 leaves no
-# machine on which nothing starts.
+# Packages start their services from their maintainer scripts, through invoke-rc.d and
+# deb-systemd-invoke. Three things hold them back, each only while this script runs: stand-ins
+# for both programs on the PATH of dpkg; a policy-rc.d, unless one is there, which is the
+# owner's; and systemd units masked at run time. The policy-rc.d denies only while this very
+# process lives, so that a kill -9 leaves no machine on which nothing starts.
 set -euo pipefail
 
 policy=/usr/sbin/policy-rc.d
 mark='# Put here by gameday: no service starts while its set-up installs packages.'
 units=(rabbitmq-server.service epmd.service epmd.socket)
+standins=
 placed=
 masked=
 
 lift() {
-    [ -n "$placed" ] && rm -f "$policy"
-    [ -n "$masked" ] && systemctl unmask --runtime "${units[@]}" >/dev/null 2>&1
+    [ -z "$standins" ] || rm -rf "$standins"
+    [ -z "$placed" ] || rm -f "$policy"
+    [ -z "$masked" ] || systemctl unmask --runtime "${units[@]}" >/dev/null 2>&1 || true
+    standins=
     placed=
     masked=
-    return 0
 }
 
-hold_back() {
+put_standins() {
+    standins=$(mktemp -d)
+    local name
+    for name in invoke-rc.d deb-systemd-invoke; do
+        printf '#!/bin/sh\n# Starts nothing; see apt_install.sh of gameday.\nexit 0\n' >"$standins/$name"
+        chmod 755 "$standins/$name"
+    done
+}
+
+put_policy() {
+    # One of ours, left by a kill -9, is nobody's.
     if [ -e "$policy" ] && grep -qF "$mark" "$policy"; then rm -f "$policy"; fi
-    if [ ! -e "$policy" ]; then
-        placed=yes
-        printf '#!/bin/sh\n%s\ngrep -q apt_install /proc/%d/cmdline 2>/dev/null && exit 101\nexit 0\n' \
-            "$mark" $$ >"$policy.new"
-        chmod 755 "$policy.new"
-        mv "$policy.new" "$policy"
-    fi
-    if [ -d /run/systemd/system ]; then
-        masked=yes
-        systemctl mask --runtime "${units[@]}" >/dev/null 2>&1 || true
-    fi
+    [ ! -e "$policy" ] || return 0
+    placed=yes
+    printf '#!/bin/sh\n%s\ngrep -q apt_install /proc/%d/cmdline 2>/dev/null && exit 101\nexit 0\n' \
+        "$mark" $$ >"$policy.new"
+    chmod 755 "$policy.new"
+    mv "$policy.new" "$policy"
+}
+
+mask_units() {
+    [ -d /run/systemd/system ] || return 0
+    masked=yes
+    systemctl mask --runtime "${units[@]}" >/dev/null 2>&1 || true
 }
 
 # One at a time on the machine: a second would take the first one's policy for the owner's.
@@ -42,10 +55,13 @@ exec 9>/run/lock/gameday-apt-install.lock
 flock 9
 trap lift EXIT
 trap 'exit 130' INT TERM HUP
-hold_back
-export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+put_standins
+put_policy
+mask_units
+export DEBIAN_FRONTEND=noninteractive PATH="$standins:$PATH"
+apt=(apt-get -o DPkg::Lock::Timeout=300 -o DPkg::Path="$PATH")
 # An earlier install that was cut short has to be finished first; apt refuses otherwise.
-[ -z "$(dpkg --audit)" ] || dpkg --configure -a
+[ -z "$(dpkg --audit)" ] || dpkg --configure -a || true
 # One unreachable source among several must not stop us: the install itself decides.
-apt-get -o DPkg::Lock::Timeout=300 update || true
-apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+"${apt[@]}" update 9>&- || true
+"${apt[@]}" install -y --no-install-recommends "$@" 9>&-

@@ -12,6 +12,7 @@ if [ -z "${GAMEDAY_SETUP_LOCKED:-}" ] && command -v flock >/dev/null 2>&1; then
     exec flock --close .cache/setup.lock "$BASH" scripts/setup.sh "$@"
 fi
 
-scripts/setup_python.sh
+# What may be missing for good comes first; the minute of pip comes last.
 scripts/setup_rabbitmq.sh
 scripts/setup_toxiproxy.sh
+scripts/setup_python.sh

@@ -22,7 +22,7 @@ find_python() {
 }
 
 wanted() {
-    { cat constraints.txt pyproject.toml; pwd -P; "$1" -VV; } | sha256sum | cut -d' ' -f1
+    { cat constraints.txt pyproject.toml; pwd -P; echo "$1"; "$1" -V; } | sha256sum | cut -d' ' -f1
 }
 
 # Debian keeps what `python3 -m venv` needs in a package of its own.

@@ -15,6 +15,13 @@ find_broker() {
     return 1
 }
 
+# An install that was cut short leaves scripts that cannot run: the package half there, no Erlang.
+half_installed() {
+    local state
+    state=$(dpkg-query -W -f '${db:Status-Abbrev}' rabbitmq-server 2>/dev/null) || return 1
+    case $state in i*) [ "$state" != "ii " ] ;; *) return 1 ;; esac
+}
+
 own_broker_runs() {
     [ -d /run/systemd/system ] && systemctl is-active --quiet rabbitmq-server.service
 }
@@ -27,7 +34,7 @@ keep_it_off() {
     as_root update-rc.d rabbitmq-server disable || true
 }
 
-find_broker >/dev/null && exit 0
+if find_broker >/dev/null && ! half_installed; then exit 0; fi
 command -v apt-get >/dev/null 2>&1 \
     || give_up "RabbitMQ is not installed and this machine has no apt-get: install RabbitMQ 3.10 or later with its rabbitmq-server on the PATH, then make setup again."
 can_be_root \

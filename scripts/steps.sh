@@ -10,36 +10,38 @@ give_up() {
 
 say() { printf '%-10s %s\n' "$1" "$2"; }
 
-# Shows every five seconds that a long step still runs; ends with the step or with its shell.
+# Shows that a long step still runs, from its second second on; ends with the step or with its shell.
 tick() {
     local name=$1 what=$2 owner=$3 seconds=0
     while sleep 1 && kill -0 "$owner" 2>/dev/null; do
         seconds=$((seconds + 1))
         if [ -t 1 ]; then
             printf '\r%-10s %s (%d s) ' "$name" "$what" "$seconds"
-        elif [ "$seconds" -ge 2 ] && [ $((seconds % 5)) -eq 2 ]; then
+        elif [ $((seconds % 15)) -eq 2 ]; then
             printf '%-10s %s (%d s)\n' "$name" "$what" "$seconds"
         fi
     done
 }
 
 # step NAME WHAT COMMAND…: runs the command in the foreground, so that Ctrl-C reaches it, with its
-# output in a log; shows the log's end when it fails and returns the command's own exit code.
+# output in .cache/setup-NAME.log; shows its end when it fails and returns the command's own exit code.
 step() {
     local name=$1 what=$2 log code=0 ticker
     shift 2
-    log=$(mktemp "${TMPDIR:-/tmp}/gameday-setup.XXXXXX")
+    mkdir -p .cache
+    log=.cache/setup-$name.log
     tick "$name" "$what" $$ &
     ticker=$!
     "$@" >"$log" 2>&1 </dev/null || code=$?
     kill "$ticker" 2>/dev/null || true
     wait "$ticker" 2>/dev/null || true
     [ -t 1 ] && printf '\r\033[K'
+    # Interrupted, and the command has cleaned up: that is no failure to explain.
+    [ "$code" -ne 130 ] || exit 130
     if [ "$code" -ne 0 ]; then
         printf '%s: %s failed (exit code %d); the end of its output:\n' "$name" "$what" "$code" >&2
         tail -n 15 "$log" >&2
     fi
-    rm -f "$log"
     return "$code"
 }
 
