@@ -15,6 +15,7 @@ from urllib.parse import quote
 from gameday.clusters import expressions, leaders, limits
 from gameday.clusters.cluster import ControlledCluster
 from gameday.clusters.facts import Alarm, ConsumerState, Definitions, NodeView, QueueState
+from gameday.clusters.limits import Limits
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 
@@ -181,6 +182,10 @@ class Broker:
     def set_memory_watermark(self, node: str, watermark: float) -> None:
         """Set the memory watermark; zero raises the alarm at once."""
         limits.set_memory_watermark(self.cluster, node, watermark)
+
+    def restore_limits(self, node: str, own: Limits) -> None:
+        """Give a node its own alarm limits back; harmless when it has them."""
+        limits.restore_limits(self.cluster, node, own)
 
     def serving_node(self) -> str:
         """Return the first node that serves and sees a majority."""

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from gameday.clusters.control import LocalControl
 from gameday.clusters.inetrc import erlang_name
 from gameday.clusters.limits import Limits, read_limits
 from gameday.clusters.links import LocalLinks
-from gameday.clusters.nodes import NODES, LocalNodes, write_configuration
+from gameday.clusters.nodes import FIRST_FORMS_BELOW, NODES, LocalNodes, write_configuration
 from gameday.clusters.ports import LOOPBACK, Claim, claim_block
 from gameday.clusters.processes import OWNER_VARIABLE, reference
 from gameday.clusters.record import (
@@ -200,11 +201,26 @@ def _start_processes(cluster: LocalCluster, claim: Claim, progress: Progress) ->
     write_configuration(cluster.record)
     epmd.start(cluster.record, claim.lock_descriptor)
     cluster.start_toxiproxy()
-    for node in NODES:
-        cluster.start(node, wait=False)
-    for node in NODES:
-        cluster.wait_serving(node)
-        progress(f"{node} serves")
+    _start_nodes(cluster, progress)
     # Noted before anything can change them: whoever comes later restores these values.
     noted = {node: read_limits(cluster, node).as_json() for node in NODES}
     cluster.record.note_value(LIMITS, noted)
+
+
+def _start_nodes(cluster: LocalCluster, progress: Progress) -> None:
+    """Start the nodes together and let them join one after another where that matters.
+
+    Before 4.0 a node that joins while the first still enables its feature flags keeps an old
+    schema and dies. All the same they start together, which takes the time: the links are cut
+    until the first serves, and then those of one node more are mended at a time.
+    """
+    in_turn = cluster.record.release.major_minor < FIRST_FORMS_BELOW
+    if in_turn:
+        cluster.cut(permutations(NODES, 2), "reset")
+    for node in NODES:
+        cluster.start(node, wait=False)
+    for count, node in enumerate(NODES, start=1):
+        if in_turn:
+            cluster.mend(permutations(NODES[:count], 2))
+        cluster.wait_serving(node)
+        progress(f"{node} serves")

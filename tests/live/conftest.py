@@ -1,0 +1,87 @@
+"""One real cluster for all live tests of a session, put right again after each of them.
+
+The cluster runs the broker that is installed, or the one that GAMEDAY_TEST_BROKER names, with
+short ticks, so that a silent cut is noticed in seconds and not in a minute. Ports and state come
+from GAMEDAY_PORT_BASE and GAMEDAY_STATE_DIR as for everybody; without them a free block and the
+test's own folder are taken.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gameday.clusters import residue
+from gameday.clusters.broker import Broker
+from gameday.clusters.local import LocalCluster, local_cluster
+from gameday.clusters.release import find_release
+from gameday.clusters.settings import BrokerSettings
+from gameday.errors import UsageError
+
+QUICK = BrokerSettings(
+    advanced="{aten, [{poll_interval, 1000}]}",
+    erlang_arguments=("-kernel", "net_ticktime", "3"),
+)
+
+
+def broker_4_3() -> str:
+    """Name a 4.3 broker, or skip with the way to get one."""
+    named = os.environ.get("GAMEDAY_BROKER_4_3") or "4.3"
+    try:
+        find_release(named)
+    except UsageError:
+        pytest.skip("broker 4.3: not fetched — run with: make brokers")
+    return named
+
+
+@pytest.fixture(scope="session")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the session's state folder, cleaned of what an earlier session left."""
+    named = os.environ.get("GAMEDAY_STATE_DIR")
+    folder = Path(named) if named else tmp_path_factory.mktemp("state")
+    residue.clean(residue.find_leftovers(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cluster(state_dir: Path) -> Iterator[LocalCluster]:
+    """Run the session's cluster."""
+    broker = os.environ.get("GAMEDAY_TEST_BROKER") or None
+    with local_cluster(QUICK, broker=broker, state_dir=state_dir) as running:
+        yield running
+
+
+@pytest.fixture
+def broker(cluster: LocalCluster) -> Iterator[Broker]:
+    """Give the cluster's facts, healthy before the test; after it everything is put right."""
+    facts = Broker(cluster)
+    facts.wait_healthy(60)
+    yield facts
+    put_right(cluster)
+
+
+@pytest.fixture
+def vhost(broker: Broker) -> Iterator[str]:
+    """Give a virtual host for one test."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    broker.make_vhost(name)
+    yield name
+    put_right(broker.cluster)
+    broker.drop_vhost(name)
+
+
+def put_right(cluster: LocalCluster) -> None:
+    """Mend links, wake and start nodes, restore limits, and wait until all is healthy."""
+    cluster.mend_all()
+    for node in cluster.nodes:
+        if cluster.is_running(node):
+            cluster.resume(node)
+        else:
+            cluster.start(node)
+    facts = Broker(cluster)
+    for node in cluster.nodes:
+        cluster.wait_serving(node)
+        facts.restore_limits(node, cluster.own_limits(node))
+    facts.wait_healthy(60)

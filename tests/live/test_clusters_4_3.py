@@ -1,0 +1,72 @@
+"""The same cluster on RabbitMQ 4.3: another Erlang, Khepri instead of Mnesia, a Debian tree."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pika
+import pytest
+from conftest import QUICK, broker_4_3
+
+from gameday.clusters.broker import Alarm, Broker
+from gameday.clusters.local import LocalCluster, load, local_cluster
+from gameday.clusters.wait import wait_until
+
+pytestmark = pytest.mark.live
+
+LINKS = [("r3", "r1"), ("r1", "r3"), ("r3", "r2"), ("r2", "r3")]
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """Run a 4.3 cluster in a block of its own."""
+    broker = broker_4_3()
+    pinned = os.environ.get("GAMEDAY_PORT_BASE")
+    with pytest.MonkeyPatch.context() as patch:
+        if pinned:
+            patch.setenv("GAMEDAY_PORT_BASE", str(int(pinned) + 200))
+        state_dir = tmp_path_factory.mktemp("state")
+        with local_cluster(QUICK, broker=broker, state_dir=state_dir) as running:
+            yield running
+
+
+def test_whole_cut_mended_killed_and_restarted(newer: LocalCluster) -> None:
+    """Nodes see each other, a cut parts them, mending and a restart make the cluster whole."""
+    broker = Broker(newer)
+    broker.wait_healthy(20)
+    assert newer.version.startswith("4.3.")
+    newer.cut(LINKS, "reset")
+    wait_until(lambda: not broker.seen_nodes("r3"), 3, "r3 saw the cut")
+    wait_until(lambda: broker.seen_nodes("r1") == {"r2"}, 3, "r1 saw the cut")
+    newer.mend(LINKS)
+    broker.wait_healthy(30)
+    newer.kill("r3")
+    newer.start("r3")
+    broker.wait_healthy(30)
+
+
+def test_alarm_leaders_and_counts(newer: LocalCluster) -> None:
+    """Alarms, moves of quorum leaders and counts of this moment work as on 3.10."""
+    broker = Broker(newer)
+    broker.set_disk_free_limit("r1", broker.disk_free("r1") + 10 * 2**30)
+    assert Alarm("disk", "r1") in broker.alarms("r1")
+    broker.restore_limits("r1", newer.own_limits("r1"))
+    broker.wait_healthy(10)
+    broker.make_vhost("v")
+    connection = pika.BlockingConnection(pika.URLParameters(newer.amqp_url("r1", "v")))
+    channel = connection.channel()
+    channel.confirm_delivery()
+    channel.queue_declare("q", durable=True, arguments={"x-queue-type": "quorum"})
+    channel.basic_publish("", "q", b"1", mandatory=True)
+    broker.move_leaders("v", ["q"], "r2")
+    assert broker.queue_leaders("v") == {"q": "r2"}
+    assert broker.message_counts("v") == {"q": (1, 0)}
+    connection.close()
+    broker.drop_vhost("v")
+
+
+def test_no_mount_shows_outside(newer: LocalCluster) -> None:
+    """What the tree's processes mount is theirs alone, so nothing has to be unmounted."""
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert newer.record.release.tree is None or str(newer.record.release.tree) not in mounts
+    assert load(newer.record.folder.parent.parent, newer.record.ports.base).version == newer.version
