@@ -6,7 +6,7 @@ skip only where the suite does not claim it; claimed and not tested is an error 
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 
 def write_junit(
@@ -16,21 +16,21 @@ def write_junit(
     cases = [_case(run, criterion, claimed) for criterion in criteria]
     if not cases:
         cases = [_empty(run, decision)]
-    suite = Xml.Element("testsuite", name=f"gameday {run}", tests=str(len(cases)), time="0")
+    suite = ET.Element("testsuite", name=f"gameday {run}", tests=str(len(cases)), time="0")
     for tag, name in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         suite.set(name, str(sum(case.find(tag) is not None for case in cases)))
-    properties = Xml.SubElement(suite, "properties")
-    Xml.SubElement(properties, "property", name="decision", value=decision)
+    properties = ET.SubElement(suite, "properties")
+    ET.SubElement(properties, "property", name="decision", value=decision)
     suite.extend(cases)
-    root = Xml.Element("testsuites")
+    root = ET.Element("testsuites")
     root.append(suite)
-    Xml.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, "unicode") + "\n"
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
 
 
-def _case(run: str, criterion: Mapping[str, Any], claimed: Collection[str]) -> Xml.Element:
+def _case(run: str, criterion: Mapping[str, Any], claimed: Collection[str]) -> ET.Element:
     requirement = str(criterion.get("requirement") or "")
-    case = Xml.Element(
+    case = ET.Element(
         "testcase",
         classname=f"gameday.{requirement or run}",
         name=f"{criterion.get('id')}: {criterion.get('statement') or ''}".rstrip(": "),
@@ -39,16 +39,16 @@ def _case(run: str, criterion: Mapping[str, Any], claimed: Collection[str]) -> X
     status = criterion.get("status")
     reason = str(criterion.get("reason") or "")
     if status == "fail":
-        Xml.SubElement(case, "failure", type="fail", message=reason)
+        ET.SubElement(case, "failure", type="fail", message=reason)
     elif status == "not_tested" and requirement not in claimed:
-        Xml.SubElement(case, "skipped", message=reason)
+        ET.SubElement(case, "skipped", message=reason)
     elif status != "pass":
-        Xml.SubElement(case, "error", type=str(status or "unknown"), message=reason)
+        ET.SubElement(case, "error", type=str(status or "unknown"), message=reason)
     return case
 
 
-def _empty(run: str, decision: str) -> Xml.Element:
-    case = Xml.Element("testcase", classname=f"gameday.{run}", name="verdict", time="0")
+def _empty(run: str, decision: str) -> ET.Element:
+    case = ET.Element("testcase", classname=f"gameday.{run}", name="verdict", time="0")
     text = f"the run ended {decision} with no criterion judged"
-    Xml.SubElement(case, "error", type="unknown", message=text)
+    ET.SubElement(case, "error", type="unknown", message=text)
     return case

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gameday.history.records import NO_PRIORITY
 from gameday.history.windows import BASELINE, FAULT, RECOVERY
 from reports.charts.figure import Values
 from reports.material import Material
@@ -41,11 +40,6 @@ def limits(material: Material) -> tuple[Limit, ...]:
                     )
                 )
     return tuple(dict.fromkeys(found))
-
-
-def priority_word(priority: int) -> str:
-    """Name a priority as a row's label."""
-    return "none" if priority == NO_PRIORITY else str(priority)
 
 
 def worst_per_bin(frame: pd.DataFrame, edges_s: Values) -> Values:

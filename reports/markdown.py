@@ -22,7 +22,7 @@ from reports.document import (
 
 ROWS_MAX = 60
 BYTES_MAX = 200_000
-STATUS_MARKS = {"pass": "✅", "fail": "❌", "unknown": "❔", "not_tested": "➖"}
+STATUS_MARKS = {"pass": "✅", "fail": "❌", "unknown": "❔", "not_tested": "\N{HEAVY MINUS SIGN}"}
 DECISION_MARKS = {"GO": "✅", "NO-GO": "❌"}
 SPECIAL = re.compile(r"([\\`*_\[\]|~])")
 CUT = "\n\n*The rest is in report.html: a summary stays below 200 kB.*\n"
@@ -83,8 +83,7 @@ def _block(block: Block) -> str:
 def _table(table: Table) -> str:
     rows = [table.columns, tuple("---" for _ in table.columns)]
     lines = [f"| {' | '.join(map(escape, rows[0]))} |", f"| {' | '.join(rows[1])} |"]
-    for row in table.rows[:ROWS_MAX]:
-        lines.append(f"| {' | '.join(map(_cell, row))} |")
+    lines += [f"| {' | '.join(map(_cell, row))} |" for row in table.rows[:ROWS_MAX]]
     if len(table.rows) > ROWS_MAX:
         lines.append(f"\n*{len(table.rows) - ROWS_MAX:,} more rows are in report.html.*")
     return f"**{escape(table.caption)}**\n\n" + "\n".join(lines)

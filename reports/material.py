@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gameday.errors import HarnessError, UsageError
-
-if TYPE_CHECKING:
-    from gameday.history.history import History
-    from gameday.history.run import Run
+from gameday.history.history import History
+from gameday.history.run import Run, load_run
 
 Json = dict[str, Any]
 SECRET_NAME = re.compile(r"password|passwd|secret|cookie|token|credential", re.IGNORECASE)
@@ -39,7 +37,7 @@ class Material:
     verdict: Json
     samples: tuple[Json, ...]
     generator: Mapping[str, tuple[Json, ...]]
-    run: "Run | None"
+    run: Run | None
     missing: tuple[str, ...]
 
     @property
@@ -66,7 +64,7 @@ class Material:
                 yield event
 
     @property
-    def history(self) -> "History | None":
+    def history(self) -> History | None:
         """What the system's own clients did and saw, if it could be read."""
         return self.run.history if self.run else None
 
@@ -107,9 +105,7 @@ def load_material(folder: Path) -> Material:
     )
 
 
-def _run(folder: Path, missing: list[str]) -> "Run | None":
-    from gameday.history.run import load_run  # It imports pandas: only when a report is made.
-
+def _run(folder: Path, missing: list[str]) -> Run | None:
     try:
         run = load_run(folder)
     except (HarnessError, UsageError, OSError, ValueError, LookupError, TypeError) as error:

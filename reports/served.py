@@ -1,21 +1,16 @@
 """How long each message waited: one row a message in the queue where it is consumed.
 
-Due-to-deliver is the contract's latency: from when a message was due to its first delivery that
-was handled or settled, infinite where it was confirmed and never served. The phase is that of its
-due time. What was refused, or never confirmed and never seen, has no latency.
+The rule is the SLA check's own (`latencies`), so that a chart cannot disagree with the verdict:
+from due to the first delivery that was handled or settled, infinite where it was confirmed and
+never served; a message without a priority counts as priority 0.
 """
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from gameday.history.outcomes import Outcome
-from gameday.history.records import Disposition, Flag
+from gameday.history.checks.sla import latencies
+from gameday.history.run import Run
 from reports.material import Material
-
-if TYPE_CHECKING:
-    from gameday.history.history import History
 
 COLUMNS = ("queue", "priority", "due_s", "latency_ms", "phase", "blocked")
 
@@ -25,32 +20,28 @@ def served(material: Material) -> pd.DataFrame:
     run = material.run
     if run is None or not len(run.history.copies):
         return pd.DataFrame({name: [] for name in COLUMNS})
-    history = run.history
-    frame = _by_message(history)
-    frame["due_s"] = (frame["due_ns"] - material.zero_ns) / 1e9
-    frame["latency_ms"] = (frame["served_ns"] - frame["due_ns"]) / 1e6
-    frame["queue"] = pd.Categorical.from_codes(frame["queue"], list(history.queues)).astype(str)
-    names = np.array([window.phase for window in run.windows.windows])
-    frame["phase"] = names[run.windows.of(frame["due_ns"].to_numpy())]
-    return frame
+    queues = dict.fromkeys(consumer.queue for consumer in run.contract.consumers)
+    due = _due_s(run)
+    return pd.concat([_of_queue(run, queue, due) for queue in queues], ignore_index=True)
 
 
-def _by_message(history: "History") -> pd.DataFrame:
-    copies, attempts = history.copies, history.attempts
-    at = copies.attempt
-    rows = pd.DataFrame(
+def _due_s(run: Run) -> "pd.Series[float]":
+    """Return when each message was due, by its key; a retry is due when its message was."""
+    attempts = run.history.attempts
+    due = pd.Series((attempts.due_ns - run.zero_ns) / 1e9, index=attempts.message)
+    return due.groupby(level=0).min()
+
+
+def _of_queue(run: Run, queue: str, due: "pd.Series[float]") -> pd.DataFrame:
+    found = latencies(run, queue)
+    phases = np.array([window.phase for window in run.windows.windows])
+    return pd.DataFrame(
         {
-            "message": attempts.message[at],
-            "queue": history.finals[copies.queue],
-            "priority": attempts.priority[at],
-            "due_ns": attempts.due_ns[at],
-            "served_ns": np.where(copies.served_ns < 0, np.inf, copies.served_ns),
-            "owed": (copies.status == Outcome.OK) & (copies.disposition == Disposition.ACK),
-            "blocked": (attempts.flags[at] & Flag.PUBLISH_HELD_BLOCKED) > 0,
+            "queue": queue,
+            "priority": found.priority.astype(np.int64),
+            "due_s": due.reindex(found.message).to_numpy(),
+            "latency_ms": found.milliseconds,
+            "phase": phases[found.window],
+            "blocked": found.blocked,
         }
     )
-    rows = rows[(rows["owed"] | np.isfinite(rows["served_ns"])) & (rows["queue"] >= 0)]
-    return rows.groupby(["message", "queue"], as_index=False, sort=True).agg(
-        priority=("priority", "first"), due_ns=("due_ns", "min"), served_ns=("served_ns", "min"),
-        blocked=("blocked", "any"),
-    )  # fmt: skip

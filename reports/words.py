@@ -6,7 +6,7 @@ Pure functions from values to text. Nothing here escapes anything: see `html.py`
 import math
 import re
 
-DASH = "–"
+DASH = "\N{EN DASH}"
 NEVER = "never"
 
 

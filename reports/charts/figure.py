@@ -1,8 +1,7 @@
 """What every drawing shares: one look, one SVG writer, the same bytes for the same values.
 
 Drawings are drawn by matplotlib in stand-in colours, which `svg` replaces by the page's CSS
-variables: so they follow light and dark. Text stays text. Nothing here knows what it draws, and
-matplotlib is imported only when something is drawn, because the command line must start fast.
+variables: so they follow light and dark. Text stays text. Nothing here knows what it draws.
 """
 
 import re
@@ -10,14 +9,15 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Values = NDArray[np.float64]
 POINTS_MAX = 1000
@@ -38,7 +38,7 @@ VARIABLES = {
 }
 DASHES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.facecolor": "none",
@@ -92,13 +92,9 @@ class Series:
 
 
 def draw(
-    name: str, title: str, width: int, height: int, paint: Callable[["Figure"], None]
+    name: str, title: str, width: int, height: int, paint: Callable[[Figure], None]
 ) -> str:
     """Return the inline SVG of what `paint` draws on a figure of this size in pixels."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
     with rc_context(SETTINGS), warnings.catch_warnings():
         # A name in a script that matplotlib's font lacks is drawn by the browser's own.
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
@@ -151,7 +147,7 @@ def thin(series: Series, most: int = POINTS_MAX) -> Series:
     return Series(series.label, series.times_s[starts], values)
 
 
-def legend(axes: "Axes") -> None:
+def legend(axes: Axes) -> None:
     """Put the legend on one line at the right above the drawing, where the title leaves room."""
     handles, labels = axes.get_legend_handles_labels()
     if labels:
@@ -161,10 +157,8 @@ def legend(axes: "Axes") -> None:
         )  # fmt: skip
 
 
-def log_ticks(axes: "Axes", which: str = "y") -> None:
+def log_ticks(axes: Axes, which: str = "y") -> None:
     """Label a logarithmic axis of milliseconds in words: 10 ms, 1 s."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_locator(LogLocator(10, numticks=6))
     axis.set_major_formatter(FuncFormatter(_tick))

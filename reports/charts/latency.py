@@ -5,17 +5,15 @@ glance. Each row is scaled to its own peak: it shows shape, the table tells how 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from gameday.history.statistics import summary
 from reports.charts import figure as look
 from reports.charts.figure import Values
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 WIDTH = 340
 ROW_HEIGHT = 26
@@ -39,7 +37,7 @@ def ridges(
     """Draw one row of distribution a priority, with marks at p50, p95, p99 and the greatest."""
     height = TOP + BOTTOM + ROW_HEIGHT * len(rows)
 
-    def paint(figure: "Figure") -> None:
+    def paint(figure: Figure) -> None:
         box = (
             LEFT / WIDTH, BOTTOM / height,
             (WIDTH - LEFT - RIGHT) / WIDTH, ROW_HEIGHT * len(rows) / height,
@@ -71,7 +69,7 @@ def span(values: list[Values]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _ridge(axes: "Axes", row: int, values: Values, span_ms: tuple[float, float]) -> None:
+def _ridge(axes: Axes, row: int, values: Values, span_ms: tuple[float, float]) -> None:
     axes.axhline(row, color=look.GRID, linewidth=0.8)
     if values.size == 0:
         axes.text(span_ms[0] * 1.15, row - 0.08, "none", color=look.MUTED, fontsize=10.5)
@@ -88,13 +86,13 @@ def _ridge(axes: "Axes", row: int, values: Values, span_ms: tuple[float, float])
     axes.plot(around, outline, color=look.SERIES[0], linewidth=0.9, zorder=2)
     figures = summary(shown)
     assert figures is not None
-    mark = {"color": look.INK, "linestyle": "none", "zorder": 3}
+    mark: dict[str, Any] = {"color": look.INK, "linestyle": "none", "zorder": 3}
     axes.plot([figures.p50], [row], marker="o", markersize=5, **mark)
     axes.plot([figures.p95], [row], marker="|", markersize=8, **mark)
     axes.plot([figures.p99], [row], marker="d", markersize=4.5, **mark)
     axes.plot([figures.maximum], [row], marker="x", markersize=5, **mark)
 
 
-def _limit(axes: "Axes", limit: tuple[str, float] | None) -> None:
+def _limit(axes: Axes, limit: tuple[str, float] | None) -> None:
     if limit:
         axes.axvline(limit[1], color=look.LIMIT, linewidth=1.2, linestyle=(0, (5, 3)))

@@ -5,12 +5,10 @@ gone; what lies left of it had recovered before that.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
 
 from reports.charts import figure as look
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WIDTH = 1040
 ROW_HEIGHT = 26
@@ -30,7 +28,7 @@ def recoveries(name: str, title: str, rows: tuple[Marks, ...], limit_s: float | 
     """Draw a row of marks for each fault."""
     height = TOP + BOTTOM + ROW_HEIGHT * len(rows)
 
-    def paint(figure: "Figure") -> None:
+    def paint(figure: Figure) -> None:
         box = (
             LEFT / WIDTH, BOTTOM / height,
             (WIDTH - LEFT - RIGHT) / WIDTH, ROW_HEIGHT * len(rows) / height,
@@ -42,9 +40,9 @@ def recoveries(name: str, title: str, rows: tuple[Marks, ...], limit_s: float | 
             label.set_color(look.INK)
         for number, (word, marker) in enumerate(MARKS):
             points = [
-                (row.moments_s[number], place)
+                (moment, place)
                 for place, row in enumerate(rows)
-                if row.moments_s[number] is not None
+                if (moment := row.moments_s[number]) is not None
             ]
             axes.plot(
                 [point[0] for point in points], [point[1] for point in points], marker,

@@ -6,16 +6,14 @@ recovery. The same spans shade the panels below, so that a reader can look strai
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reports.charts import figure as look
 from reports.charts.figure import Series
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 WIDTH = 1040
 LANE_HEIGHT = 20
@@ -58,7 +56,7 @@ class Span:
 
 
 def timeline(
-    name: str, title: str, lanes: tuple[Lane, ...], panels: tuple[Panel, ...], end_s: float,
+    name: str, title: str, end_s: float, *, lanes: tuple[Lane, ...], panels: tuple[Panel, ...],
     spans: tuple[Span, ...] = (),
 ) -> str:  # fmt: skip
     """Draw the lanes below the run's phases, then the panels, over the same seconds."""
@@ -67,7 +65,7 @@ def timeline(
     heights = ([lanes_height] if lanes else []) + [PANEL_HEIGHT] * len(drawn)
     height = TOP + BOTTOM + sum(heights) + PANEL_GAP * max(0, len(heights) - 1)
 
-    def paint(figure: "Figure") -> None:
+    def paint(figure: Figure) -> None:
         axes = _stack(figure, heights, height)
         if lanes:
             _lanes(axes[0], lanes, spans, end_s)
@@ -82,7 +80,7 @@ def timeline(
     return look.draw(name, title, WIDTH, height, paint)
 
 
-def _stack(figure: "Figure", heights: list[int], height: int) -> "list[Axes]":
+def _stack(figure: Figure, heights: list[int], height: int) -> list[Axes]:
     axes: list[Axes] = []
     top = TOP
     for each in heights:
@@ -96,7 +94,7 @@ def _stack(figure: "Figure", heights: list[int], height: int) -> "list[Axes]":
 
 
 def _lanes(
-    axes: "Axes", lanes: tuple[Lane, ...], spans: tuple[Span, ...], end_s: float
+    axes: Axes, lanes: tuple[Lane, ...], spans: tuple[Span, ...], end_s: float
 ) -> None:
     axes.set_title("Faults", pad=6)
     axes.set_ylim(len(lanes) - 0.4, -1.6 if spans else -0.6)
@@ -112,7 +110,7 @@ def _lanes(
         _lane(axes, row, lane, end_s)
 
 
-def _lane(axes: "Axes", row: int, lane: Lane, end_s: float) -> None:
+def _lane(axes: Axes, row: int, lane: Lane, end_s: float) -> None:
     start = lane.requested_s if lane.requested_s is not None else lane.observed_s
     if start is None:
         axes.text(0, row, f"{lane.label} (never requested)", va="center", color=look.MUTED)
@@ -120,30 +118,31 @@ def _lane(axes: "Axes", row: int, lane: Lane, end_s: float) -> None:
     observed, restored = lane.observed_s, lane.restored_s
     colour = look.SERIES[5] if lane.control else look.SERIES[0]
     stop = restored if restored is not None else end_s
-    _bar(axes, row, start, observed if observed is not None else stop, colour, hollow=True)
+    _bar(axes, row, start, observed if observed is not None else stop, colour=colour,
+         hollow=True)  # fmt: skip
     if observed is not None:
         reverting = lane.reverting_s if lane.reverting_s is not None else stop
-        _bar(axes, row, observed, min(reverting, stop), colour)
-        _bar(axes, row, min(reverting, stop), stop, colour, pale=True)
+        _bar(axes, row, observed, min(reverting, stop), colour=colour)
+        _bar(axes, row, min(reverting, stop), stop, colour=colour, pale=True)
     if lane.recovered_s is not None and restored is not None:
         axes.plot([restored, lane.recovered_s], [row, row], color=colour, linewidth=1.2)
         axes.plot([lane.recovered_s], [row], marker="|", color=colour, markersize=7)
     last = max(stop, lane.recovered_s or stop)
-    _label(axes, row, lane.label, start, last, end_s)
+    _label(axes, row, lane.label, (start, last), end_s)
 
 
 def _bar(
-    axes: "Axes", row: int, start: float, stop: float, colour: str, *,
+    axes: Axes, row: int, start: float, stop: float, *, colour: str,
     hollow: bool = False, pale: bool = False,
 ) -> None:  # fmt: skip
-    fill = "none" if hollow else colour
     axes.barh(
-        row, max(stop - start, 0), left=start, height=0.56, color=fill, edgecolor=colour,
-        linewidth=1.2, alpha=0.4 if pale else 1, hatch="////" if pale else None,
+        row, max(stop - start, 0), left=start, height=0.56, color="none" if hollow else colour,
+        edgecolor=colour, linewidth=1.2, alpha=0.4 if pale else 1, hatch="////" if pale else None,
     )  # fmt: skip
 
 
-def _label(axes: "Axes", row: int, text: str, start: float, stop: float, end_s: float) -> None:
+def _label(axes: Axes, row: int, text: str, bar: tuple[float, float], end_s: float) -> None:
+    start, stop = bar
     fits = stop + end_s * 0.0075 * len(text) < end_s
     gap = end_s * 0.006
     axes.text(
@@ -152,13 +151,13 @@ def _label(axes: "Axes", row: int, text: str, start: float, stop: float, end_s: 
     )  # fmt: skip
 
 
-def _shade(axes: "Axes", lanes: tuple[Lane, ...]) -> None:
+def _shade(axes: Axes, lanes: tuple[Lane, ...]) -> None:
     for lane in lanes:
         if lane.observed_s is not None and lane.restored_s is not None and not lane.control:
             axes.axvspan(lane.observed_s, lane.restored_s, color=look.BAND, linewidth=0)
 
 
-def _panel(axes: "Axes", panel: Panel) -> None:
+def _panel(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title, pad=7)
     if panel.logarithmic:
         axes.set_yscale("log")
@@ -178,9 +177,7 @@ def _panel(axes: "Axes", panel: Panel) -> None:
     look.legend(axes)
 
 
-def _scale(axes: "Axes", panel: Panel) -> None:
-    from matplotlib.ticker import MaxNLocator
-
+def _scale(axes: Axes, panel: Panel) -> None:
     if panel.logarithmic:
         low, high = axes.get_ylim()
         axes.set_ylim(low, high * 2.2)  # Room for the limit's label below the title.

@@ -85,7 +85,7 @@ def _plain(names: list[str], verb: str) -> str:
 
 def _go(material: Material, claimed: int) -> str:
     observed = sum(
-        1 for fault in material.verdict.get("faults") or () if fault.get("observed_at_s") is not None
+        fault.get("observed_at_s") is not None for fault in material.verdict.get("faults") or ()
     )
     what = plural(claimed, "requirement that the suite claims passes",
                   "requirements that the suite claims pass")  # fmt: skip

@@ -6,7 +6,6 @@ from reports.material import Json, Material
 from reports.words import count, listed, percent, plural
 
 
-
 def controls(material: Material) -> Section:
     """Return the unsafe clients with what they lost, and the bound on a lossy episode."""
     rows = _rows(material)
@@ -28,7 +27,7 @@ def _lead(rows: list[Json], missed: list[str]) -> str:
     if not rows:
         return "No deliberately unsafe client ran, so nothing shows that a loss would be seen."
     if missed:
-        return f"Not caught: {listed(missed)}. A verdict that could not have seen it proves nothing."
+        return f"Not caught: {listed(missed)}. Who could not see that may have missed more."
     return (
         f"{plural(len(rows), 'deliberately unsafe client')} lost messages under a fault, and "
         f"{'it was' if len(rows) == 1 else 'each was'} caught: these checks do see losses."
@@ -70,8 +69,9 @@ def _bound(material: Material) -> str:
     number_of = len(trials)
     return (
         f"No lossy episode in {number_of}: with 95 % confidence the chance that an episode like "
-        f"these loses a message is at most {percent(lossy_episode_at_most(number_of))}. Losses come by the "
-        "episode, not by the message; 30 clean episodes would bound it at 9.5 % (--repeat)."
+        f"these loses a message is at most {percent(lossy_episode_at_most(number_of))}. "
+        "Losses come by the episode, not by the message: 30 clean ones would bound it at 9.5 % "
+        "(--repeat)."
     )
 
 

@@ -8,7 +8,8 @@ from reports.requirements import HARNESS, worst
 from reports.words import DASH, anchor, decimal, listed, plural, quantity
 
 COLUMNS = (
-    "Criterion", "Requirement", "Statement", "Status", "Measured", "Threshold", "Margin", "Evidence",
+    "Criterion", "Requirement", "Statement", "Status", "Measured", "Threshold", "Margin",
+    "Evidence",
 )  # fmt: skip
 ROWS_MAX = 200
 

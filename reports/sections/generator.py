@@ -51,7 +51,7 @@ def _lead(material: Material, found: Load) -> str:
     kept = {
         "pass": "The generator kept its schedule",
         "fail": "The generator did not keep its schedule, so the latency criteria are unknown",
-    }.get(str(criterion.get("status")) if criterion else "", "Whether it kept its schedule is unknown")
+    }.get(str((criterion or {}).get("status")), "Whether it kept its schedule is unknown")
     return f"{kept}{f': {share}' if share else ''}."
 
 
@@ -73,5 +73,5 @@ def _chart(material: Material, found: Load) -> list[Block]:
         for row in fault_rows(material)
     )
     end_s = float(found.times_s[-1]) + 1
-    drawing = timeline("generator", finding, lanes, drawn, end_s)
+    drawing = timeline("generator", finding, end_s, lanes=lanes, panels=drawn)
     return [Chart(finding, (drawing,), tuple(series_table(one) for one in drawn), wide=True)]

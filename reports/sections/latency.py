@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from gameday.history.records import NO_PRIORITY
 from gameday.history.statistics import summary
 from reports.charts.figure import Values
 from reports.charts.latency import Ridge, ridges, span
 from reports.document import Block, Cell, Chart, Heading, Section, Table, Text, number
-from reports.latencies import PHASES, Limit, limits, priority_word
+from reports.latencies import PHASES, Limit, limits
 from reports.material import Json, Material
 from reports.served import served
 from reports.words import anchor, count, milliseconds, plural, quantity
@@ -56,33 +55,34 @@ def _lead(frame: pd.DataFrame, promised: tuple[Limit, ...]) -> str:
 
 
 def _held_to(frame: pd.DataFrame, limit: Limit) -> pd.DataFrame:
-    known = frame["priority"].where(frame["priority"] != NO_PRIORITY, 0)
-    return frame[(known >= limit.priority_from) & ~frame["blocked"] & frame["phase"].isin(PHASES)]
+    urgent = frame["priority"] >= limit.priority_from
+    return frame[urgent & ~frame["blocked"] & frame["phase"].isin(PHASES)]
 
 
 def _queue(queue: str, frame: pd.DataFrame, limit: Limit | None) -> list[Block]:
-    groups = {
-        (priority, phase): own["latency_ms"].to_numpy()
-        for (priority, phase), own in frame[~frame["blocked"]].groupby(["priority", "phase"])
-    }
-    priorities = sorted({priority for priority, _ in groups}, key=_order)
-    phases = [phase for phase in PHASES if any(phase == found for _, found in groups)]
+    groups = _groups(frame[~frame["blocked"]])
+    priorities = sorted({priority for priority, _ in groups}, reverse=True)
+    words = {priority: str(priority) for priority in priorities} if len(priorities) > 1 else {}
+    phases = [phase for phase in PHASES if phase in {found for _, found in groups}]
     if not phases:
         return [Text("Nothing was due in the baseline, a fault or a recovery.", "missing")]
-    around = span([values for (_, phase), values in groups.items() if phase in phases])
+    around = span(list(groups.values()))
     line = (f"limit {milliseconds(limit.limit_ms)}", limit.limit_ms) if limit else None
     drawings = tuple(
         ridges(
             f"latency-{anchor(queue)}-{phase}",
             phase.capitalize(),
-            tuple(_ridge(priority, groups.get((priority, phase))) for priority in priorities),
+            tuple(
+                _ridge(words.get(priority, "all"), groups.get((priority, phase)))
+                for priority in priorities
+            ),
             around,
             line,
         )
         for phase in phases
     )
     rows = tuple(
-        _row(priority, phase, groups[priority, phase], limit)
+        _row(words.get(priority, "all"), phase, groups[priority, phase], _for(limit, priority))
         for priority in priorities
         for phase in phases
         if (priority, phase) in groups
@@ -95,13 +95,20 @@ def _queue(queue: str, frame: pd.DataFrame, limit: Limit | None) -> list[Block]:
     ]
 
 
-def _order(priority: int) -> int:
-    return 1 if priority == NO_PRIORITY else -priority
+def _groups(frame: pd.DataFrame) -> dict[tuple[int, str], Values]:
+    """Return the latencies of each priority in each phase."""
+    priorities, phases = frame["priority"].to_numpy(), frame["phase"].to_numpy()
+    values = frame["latency_ms"].to_numpy(dtype=np.float64)
+    return {
+        (priority, phase): values[(priorities == priority) & (phases == phase)]
+        for priority in np.unique(priorities).tolist()
+        for phase in PHASES
+        if ((priorities == priority) & (phases == phase)).any()
+    }
 
 
-def _ridge(priority: int, values: Values | None) -> Ridge:
-    finite = np.empty(0) if values is None else values[np.isfinite(values)]
-    return Ridge(priority_word(priority), finite)
+def _ridge(label: str, values: Values | None) -> Ridge:
+    return Ridge(label, np.empty(0) if values is None else values[np.isfinite(values)])
 
 
 def _finding(
@@ -116,21 +123,23 @@ def _finding(
             found[phase] = figures.p99
     if not found:
         return f"{queue}: nothing was served"
-    name = "p99" if top == NO_PRIORITY else f"p99 of priority {priority_word(top)}"
+    name = f"p99 of priority {top}" if len(priorities) > 1 else "p99"
     return f"{queue}: {name} is " + ", ".join(
         f"{milliseconds(value)} in the {phase}" for phase, value in found.items()
     )
 
 
-def _row(priority: int, phase: str, values: Values, limit: Limit | None) -> tuple[Cell, ...]:
+def _for(limit: Limit | None, priority: int) -> Limit | None:
+    return limit if limit is not None and priority >= limit.priority_from else None
+
+
+def _row(label: str, phase: str, values: Values, limit: Limit | None) -> tuple[Cell, ...]:
     finite = values[np.isfinite(values)]
     figures = summary(finite)
     shown = (figures.p50, figures.p95, figures.p99, figures.maximum) if figures else (None,) * 4
-    counted = 0 if priority == NO_PRIORITY else priority
-    held = limit is not None and counted >= limit.priority_from
-    misses = count(int((values > limit.limit_ms).sum())) if held and limit else "no limit"
+    misses = count(int((values > limit.limit_ms).sum())) if limit else "no limit"
     return (
-        Cell(priority_word(priority)),
+        Cell(label),
         Cell(phase),
         number(count(len(values))),
         *(number(milliseconds(value)) for value in shown),

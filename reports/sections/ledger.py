@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator
 
 from gameday.history.outcomes import MEANINGS as OUTCOMES
+from gameday.history.story import story
 from gameday.history.verdicts import FAILING, MEANINGS
-from reports.document import Block, Cell, Fold, Heading, Section, Table, Text, number
-from reports.faults import fault_rows
-from reports.material import Json, Material
-from reports.story import Story, Teller, when
+from reports.document import Block, Cell, Code, Fold, Heading, Section, Table, Text, number
+from reports.material import Json, Material, showable
 from reports.words import anchor, count, plural
 
 STORIES_MAX = 10
+STORIES_ALL = 40
 MESSAGE = re.compile(r"(\d+):(\d+)")
 WORDS = {
     **{verdict.name.lower(): text for verdict, text in MEANINGS.items()},
@@ -116,15 +116,19 @@ def _grouped(name: str, groups: Json) -> Table:
 
 
 def _stories(material: Material, found: Json) -> Iterator[Fold]:
+    """Yield the example messages' stories, the failing kinds first, each message once."""
     if material.run is None:
         return
-    teller = Teller(material.run.history, material.zero_ns, fault_rows(material))
     told: set[int] = set()
-    for kind, messages in sorted(_examples(material, found), key=lambda pair: pair[0] not in BAD):
+    for kind, messages in sorted(_examples(material, found), key=lambda pair: not _bad(pair[0])):
         for message in messages[:STORIES_MAX]:
-            if message not in told and len(told) < STORIES_MAX * 4:
+            if message not in told and len(told) < STORIES_ALL:
                 told.add(message)
-                yield _story(teller.tell(message), kind)
+                yield _story(kind, story(material.run, message))
+
+
+def _bad(kind: str) -> bool:
+    return kind in BAD
 
 
 def _examples(material: Material, found: Json) -> list[tuple[str, list[int]]]:
@@ -147,17 +151,8 @@ def _keys(found: object) -> list[int]:
     ]
 
 
-def _story(story: Story, kind: str) -> Fold:
-    table = Table(
-        f"Message {story.name}",
-        ("Time", "Process", "What happened"),
-        tuple(
-            (number(when(step)), Cell(str(step.process) if step.process else "–"), Cell(step.what))
-            for step in story.steps
-        ),
-    )
-    title = f"{_word(kind)}: message {story.name}"
-    status = "fail" if kind in BAD or kind.startswith("dlq") else ""
-    return Fold(title, (Text(story.ending), table), f"message-{anchor(story.name)}", status)
-
-
+def _story(kind: str, lines: list[str]) -> Fold:
+    shown = [showable(line) for line in lines]
+    anchored = f"message-{anchor(shown[0].removeprefix('message '))}"
+    blocks = (Code("From due to its last sight", "\n".join(shown[1:])),)
+    return Fold(f"{_word(kind)}: {shown[0]}", blocks, anchored, "fail" if _bad(kind) else "")

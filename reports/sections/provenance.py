@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reports.document import Block, Cell, Code, Fold, Section, Table, code, number
 from reports.material import Json, Material
-from reports.words import count, plural, quantity
+from reports.words import DASH, count, plural, quantity
 
 WRITTEN_HERE = {"report.html", "summary.md", "junit.xml"}
 FILES_MAX = 400
@@ -19,7 +19,7 @@ def provenance(material: Material) -> Section:
     files = _files(material.folder)
     blocks: list[Block] = [
         Code("Run it again", str(manifest.get("command") or "the manifest names no command")),
-        Code("Judge this folder again, without a broker", f"gameday check reports/runs/{material.name}"),
+        Code("Judge it again, without a broker", f"gameday check reports/runs/{material.name}"),
         _pairs("What ran", _facts(material, files)),
     ]
     blocks += [
@@ -50,7 +50,7 @@ def _facts(material: Material, files: list[tuple[str, int, str]]) -> list[tuple[
         ("Seed", manifest.get("seed")),
         ("RabbitMQ", cluster.get("version")),
         ("Erlang", cluster.get("erlang")),
-        ("Cluster", f"{cluster.get('kind') or '–'}: {quantity(cluster.get('nodes'))}"),
+        ("Cluster", f"{cluster.get('kind') or DASH}: {quantity(cluster.get('nodes'))}"),
         ("Broker settings", manifest.get("broker_settings")),
         ("Settings used", manifest.get("settings_used")),
         ("Alternative", manifest.get("alternative") or "none"),

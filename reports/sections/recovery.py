@@ -119,9 +119,9 @@ def _overlap(spans: Values, begin: float, end: float) -> float:
     """Return how long any publisher was blocked between two moments, overlaps counted once."""
     total, reached = 0.0, begin
     for low, high in sorted(spans.tolist()):
-        low, high = max(low, reached), min(high, end)
-        if high > low:
-            total, reached = total + high - low, high
+        since, until = max(low, reached), min(high, end)
+        if until > since:
+            total, reached = total + until - since, until
     return total
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from gameday.history.records import NO_PRIORITY
 from reports.charts.figure import POINTS_MAX, Series, Values
 from reports.charts.timeline import Lane, Panel, Span, timeline
 from reports.document import Block, Cell, Chart, Section, Table, Text, code, number
@@ -32,11 +31,12 @@ def timeline_section(material: Material) -> Section:
         *_connections(found),
     )
     finding = _finding(frame, limits(material), faults)
-    drawing = timeline(
-        "timeline", finding, tuple(_lane(fault) for fault in faults), panels, end_s, _spans(material)
-    ) if faults or any(panel.series for panel in panels) else ""  # fmt: skip
     blocks: list[Block] = []
-    if drawing:
+    if faults or any(panel.series for panel in panels):
+        lanes = tuple(_lane(fault) for fault in faults)
+        drawing = timeline(
+            "timeline", finding, end_s, lanes=lanes, panels=panels, spans=_spans(material)
+        )
         data = (_fault_table(faults), *(series_table(panel) for panel in panels if panel.series))
         blocks.append(Chart(finding, (drawing,), data, wide=True))
         blocks.append(Text(HOW_TO_READ))
@@ -118,12 +118,11 @@ def _latency(material: Material, frame: pd.DataFrame, edges: Values) -> Panel:
 
 
 def _classes(priority: "pd.Series[int]", high: int) -> list[tuple[str, "pd.Series[bool]"]]:
-    number_of = priority.where(priority != NO_PRIORITY, 0)
     middle = high // 2
     return [
-        (f"priority {high} and more", number_of >= high),
-        (f"{middle} to {high - 1}", (number_of < high) & (number_of >= middle)),
-        (f"below {middle}", number_of < middle),
+        (f"priority {high} and more", priority >= high),
+        (f"{middle} to {high - 1}", (priority < high) & (priority >= middle)),
+        (f"below {middle}", priority < middle),
     ]
 
 
@@ -162,18 +161,20 @@ def _finding(frame: pd.DataFrame, promised: tuple[Limit, ...], faults: tuple[Fau
     if frame.empty or not promised:
         return f"{plural(len(faults), 'fault')} above what the clients saw"
     limit = promised[0]
-    own = frame[(frame["queue"] == limit.queue) & (frame["priority"] >= limit.priority_from)
-                & (frame["priority"] != NO_PRIORITY) & ~frame["blocked"]]  # fmt: skip
+    urgent = frame["priority"] >= limit.priority_from
+    own = frame[(frame["queue"] == limit.queue) & urgent & ~frame["blocked"]]
     if own.empty:
         return f"Nothing of priority {limit.priority_from} and more was due in {limit.queue}"
     what = f"{limit.queue} of priority {limit.priority_from} and more"
     late = int((own["latency_ms"] > limit.limit_ms).sum())
     worst = own["latency_ms"].max()
-    tail = _when(float(own.loc[own["latency_ms"].idxmax(), "due_s"]), faults)
+    slowest = int(own["latency_ms"].to_numpy().argmax())
+    tail = _when(float(own["due_s"].to_numpy()[slowest]), faults)
     if late:
-        return (f"{plural(late, 'message')} of {what} took longer than "
-                f"{milliseconds(limit.limit_ms)}; the worst {_took(worst)}, due {tail}")  # fmt: skip
-    return f"{what} stayed below {milliseconds(limit.limit_ms)}; the worst {_took(worst)}, due {tail}"
+        head = f"{plural(late, 'message')} of {what} took longer than"
+    else:
+        head = f"{what} stayed below"
+    return f"{head} {milliseconds(limit.limit_ms)}; the worst {_took(worst)}, due {tail}"
 
 
 def _took(worst: float) -> str:
@@ -186,9 +187,8 @@ def _when(due_s: float, faults: tuple[FaultRow, ...]) -> str:
             continue
         if fault.requested_s <= due_s <= (fault.restored_s or np.inf):
             return f"at {at(due_s)}, under {fault.label}"
-        if fault.restored_s is not None and due_s <= (fault.recovered_s or fault.restored_s):
-            if due_s > fault.restored_s:
-                return f"at {at(due_s)}, in the recovery from {fault.label}"
+        if fault.restored_s is not None and fault.restored_s < due_s <= (fault.recovered_s or 0):
+            return f"at {at(due_s)}, in the recovery from {fault.label}"
     return f"at {at(due_s)}, outside every fault"
 
 

@@ -28,7 +28,8 @@ def untested(material: Material) -> Section:
     blocks: list[Block] = [table] if rows else []
     blocks += [_episodes(left)] if (left := _left_out(material)) else []
     if not material.contract:
-        blocks.append(Text("The manifest holds no contract: what is missing is not known.", "missing"))
+        text = "The manifest holds no contract: nobody knows what is missing."
+        blocks.append(Text(text, "missing"))
     return Section("untested", "Not tested", _lead([row.id for row in rows], left), tuple(blocks))
 
 

@@ -1,0 +1,84 @@
+"""The way from a run folder to its report.
+
+The folder is read once (`material.py`), one document of sections is built from it, and written
+twice, as HTML and as Markdown; the same folder gives the same bytes. Nothing is decided here: the
+decision is `verdict.json`'s, and a run without one is INCONCLUSIVE.
+"""
+
+from pathlib import Path
+
+from gameday.errors import UsageError
+from reports.document import Document, Section
+from reports.html import write_html
+from reports.junit import write_junit
+from reports.markdown import write_markdown
+from reports.material import Json, Material, load_material
+from reports.requirements import claimed
+from reports.sections.banner import banner
+from reports.sections.comparison import comparison
+from reports.sections.controls import controls
+from reports.sections.criteria import criteria
+from reports.sections.generator import generator
+from reports.sections.latency import latency
+from reports.sections.ledger import ledger
+from reports.sections.provenance import provenance
+from reports.sections.recovery import recovery
+from reports.sections.timeline import timeline_section
+from reports.sections.untested import untested
+from reports.words import quantity
+
+SECTIONS = (
+    criteria, timeline_section, ledger, latency, recovery, comparison, generator, controls,
+    untested, provenance,
+)  # fmt: skip
+
+
+def write_report(folder: Path) -> Path:
+    """Write the report's three files into a run folder, and return the page's path."""
+    material = load_material(folder)
+    document = build(material)
+    junit = write_junit(
+        material.name, document.banner.decision, material.criteria, claimed(material)
+    )
+    page = folder / "report.html"
+    try:
+        page.write_text(write_html(document), encoding="utf-8")
+        (folder / "summary.md").write_text(write_markdown(document), encoding="utf-8")
+        (folder / "junit.xml").write_text(junit, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: the report cannot be written ({error.strerror}); copy the folder to where "
+            "you may write, and run `gameday report` on the copy"
+        ) from error
+    return page
+
+
+def build(material: Material) -> Document:
+    """Return the whole report before any markup."""
+    found = [section(material) for section in SECTIONS]
+    sections: tuple[Section, ...] = tuple(one for one in found if one is not None)
+    top = banner(material)
+    return Document(
+        run=material.name,
+        title=f"{top.decision}: {material.name} (gameday)",
+        facts=_facts(material),
+        banner=top,
+        sections=sections,
+    )
+
+
+def _facts(material: Material) -> tuple[tuple[str, str], ...]:
+    manifest = material.manifest
+    cluster: Json = manifest.get("cluster") or {}
+    nodes = cluster.get("nodes") or []
+    pairs = (
+        ("System", manifest.get("system")),
+        ("Suite", manifest.get("suite")),
+        ("Seed", manifest.get("seed")),
+        ("RabbitMQ", cluster.get("version")),
+        ("Cluster", f"{cluster.get('kind')}, {len(nodes)} nodes" if cluster else None),
+        ("Settings", manifest.get("broker_settings")),
+        ("Started", manifest.get("started_at")),
+        ("Exit code", material.verdict.get("exit_code")),
+    )
+    return tuple((name, quantity(value)) for name, value in pairs if value is not None)
