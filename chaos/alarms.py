@@ -4,18 +4,16 @@ The broker is told to want more than there is; it looks at once, and publishers 
 whole cluster. The recorded value is what is restored, never a constant.
 """
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaos import probes, reverts
+from chaos import probes
 from chaos.fault import Single, Site
 from chaos.revert import Revert, Seen
-from gameday.errors import HarnessError
+from gameday.clusters import limits
 
 MORE_BYTES = 10 * 2**30
 """How much more free space than there is a node is told to want."""
-_WATERMARK = re.compile(r"[0-9.eE+-]+|\{(absolute|relative),\s*[0-9.eE+-]+\}")
 
 
 @dataclass(frozen=True)
@@ -28,16 +26,13 @@ class DiskAlarm(Single):
 
     def capture(self, site: Site) -> Revert:
         """Record the limit that is in force."""
-        limit_bytes = reverts.disk_limit(site.cluster, self.node)
+        limit_bytes = limits.disk_free_limit(site.cluster, self.node)
         return Revert("restore_disk_limit", {"node": self.node, "limit_bytes": limit_bytes})
 
     def apply(self, site: Site) -> None:
         """Want ten gibibytes more than are free."""
-        expression = "rabbit_disk_monitor:get_disk_free()"
-        free = site.cluster.evaluate(self.node, expression)
-        if not free.isdigit():
-            raise HarnessError(f"{self.node} does not watch its disk: its free space is {free}.")
-        reverts.set_disk_limit(site.cluster, self.node, int(free) + MORE_BYTES)
+        free_bytes = limits.disk_free(site.cluster, self.node)
+        limits.set_disk_free_limit(site.cluster, self.node, free_bytes + MORE_BYTES)
 
     def observe(self, site: Site) -> Seen:
         """Every node has the alarm in its list."""
@@ -54,14 +49,12 @@ class MemoryAlarm(Single):
 
     def capture(self, site: Site) -> Revert:
         """Record the watermark that is in force."""
-        term = reverts.watermark(site.cluster, self.node)
-        if not _WATERMARK.fullmatch(term):
-            raise HarnessError(f"{self.node} has a memory watermark nobody knows: {term}.")
-        return Revert("restore_watermark", {"node": self.node, "watermark": term})
+        watermark = limits.memory_watermark(site.cluster, self.node)
+        return Revert("restore_watermark", {"node": self.node, "watermark": watermark})
 
     def apply(self, site: Site) -> None:
         """Set a watermark of nothing."""
-        reverts.set_watermark(site.cluster, self.node, "0")
+        limits.set_memory_watermark(site.cluster, self.node, 0)
 
     def observe(self, site: Site) -> Seen:
         """Every node has the alarm in its list."""

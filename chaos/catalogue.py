@@ -13,6 +13,7 @@ from chaos.clients import KillClient, SignalClient
 from chaos.fault import Fault, Nothing
 from chaos.links import CutClients, Isolate, SwallowThenClose
 from chaos.nodes import KillAllNodes, KillNode
+from chaos.poison import Poison
 from gameday.errors import UsageError
 
 KINDS: dict[str, type[Fault]] = {
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Fault]] = {
     "kill_client": KillClient,
     "signal_client": SignalClient,
     "swallow_then_close": SwallowThenClose,
+    "poison": Poison,
 }
 
 POWERS: dict[str, str | None] = {
@@ -39,6 +41,7 @@ POWERS: dict[str, str | None] = {
     "kill_client": None,
     "signal_client": None,
     "swallow_then_close": "client_link",
+    "poison": None,
 }
 """Which power the cluster must have for a kind; a cluster without it ends *not tested*."""
 

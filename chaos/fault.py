@@ -17,6 +17,7 @@ from chaos.interrupts import Interrupts
 from chaos.journal import Journal
 from chaos.revert import Revert, Seen, Target
 from chaos.traffic import NoTraffic, Traffic
+from gameday.clusters.broker import Broker
 
 
 def anything_goes() -> None:
@@ -38,7 +39,6 @@ class Site:
 
     cluster: Target
     journal: Journal
-    broker: Any = None
     traffic: Traffic = field(default_factory=NoTraffic)
     vhost: str = "/"
     episode: str = "alone"
@@ -48,6 +48,11 @@ class Site:
     interrupts: Interrupts = field(default_factory=Interrupts)
     numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
     unverified: list[Callable[[], None]] | None = None
+
+    @property
+    def broker(self) -> Broker:
+        """What the cluster says of itself."""
+        return Broker(self.cluster)
 
     def for_episode(self, episode: str, for_s: float) -> "Site":
         """Return this site for one episode; its faults are numbered `<episode>.1` and so on."""

@@ -15,6 +15,7 @@ from typing import ClassVar
 from chaos import probes, steps, watch
 from chaos.fault import Single, Site
 from chaos.revert import Revert, Seen
+from gameday.clusters.broker import Broker
 from gameday.clusters.cluster import How, Link
 from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
@@ -69,7 +70,8 @@ class Isolate(Single):
             swallowed = all(answer == probes.SILENT for answer in answers.values())
             return Seen(swallowed, {"links": answers})
         refused = all(answer in REFUSALS for answer in answers.values())
-        seen = {node: probes.connected_view(site.cluster, node) for node in site.cluster.nodes}
+        broker = Broker(site.cluster)
+        seen = {node: sorted(broker.seen_nodes(node)) for node in site.cluster.nodes}
         parted = not seen[self.node] and all(self.node not in view for view in seen.values())
         return Seen(refused and parted, {"links": answers, "connected": seen})
 

@@ -51,9 +51,9 @@ class KillNode(Single):
     def observe(self, site: Site) -> Seen:
         """Its process is gone, its port refuses, and no other node sees it run."""
         dead = _dead(site, self.node)
-        others = [each for each in site.cluster.nodes if each != self.node]
-        seen = probes.views(site.cluster, others)
-        unseen = all(view and self.node not in view for view in seen.values())
+        seen = probes.running(probes.views(site.cluster))
+        others = [view for node, view in seen.items() if node != self.node]
+        unseen = all(view and self.node not in view for view in others)
         return Seen(dead and unseen, {"dead": dead, "views": seen})
 
 

@@ -5,24 +5,18 @@ connection about a port, the alarm list about an alarm. A probe may raise `Harne
 `OSError` when whoever it asks does not answer; `steps.look` takes that for "not yet".
 """
 
-import re
 import socket
-from collections.abc import Iterable
 from pathlib import Path
 
 from chaos.revert import Seen, Target
+from gameday.clusters.broker import Broker
 from gameday.clusters.cluster import Address, Link
+from gameday.clusters.facts import NodeView
 from gameday.errors import HarnessError
 
 AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
 DIAL_WITHIN_S = 1.0
 ASK_WITHIN_S = 4.0
-
-RUNNING = (
-    "case erlang:function_exported(rabbit_nodes, list_running, 0) of"
-    " true -> rabbit_nodes:list_running();"
-    " false -> rabbit_nodes:all_running() end"
-)
 
 HANDSHAKE = (
     "fun() ->"
@@ -43,38 +37,24 @@ ANSWERED = "answered"
 SILENT = "timeout"
 
 
-def short_names(cluster: Target, text: str) -> list[str]:
-    """Return which of the cluster's nodes an Erlang term names, by their short names."""
-    named = set(re.findall(r"[\w-]+@[\w.-]+", text))
-    return [each for each in cluster.nodes if cluster.addresses(each).erlang_name in named]
+def views(cluster: Target) -> dict[str, NodeView | None]:
+    """Return every node's view of the cluster, none for one that does not answer."""
+    found = Broker(cluster).views()
+    return {node: view if isinstance(view, NodeView) else None for node, view in found.items()}
 
 
-def running_view(cluster: Target, node: str) -> list[str]:
-    """Return which nodes run in one node's own view."""
-    return short_names(cluster, cluster.evaluate(node, RUNNING, timeout_s=ASK_WITHIN_S))
-
-
-def connected_view(cluster: Target, node: str) -> list[str]:
-    """Return which peers one node is connected to, itself not included."""
-    return short_names(cluster, cluster.evaluate(node, "nodes()", timeout_s=ASK_WITHIN_S))
-
-
-def views(cluster: Target, nodes: Iterable[str]) -> dict[str, list[str]]:
-    """Return the running nodes in each of the nodes' views; one that does not answer sees none."""
-    found: dict[str, list[str]] = {}
-    for node in nodes:
-        try:
-            found[node] = running_view(cluster, node)
-        except HarnessError:
-            found[node] = []
-    return found
+def running(seen: dict[str, NodeView | None]) -> dict[str, list[str]]:
+    """Return who runs in each node's view, for the evidence."""
+    return {node: sorted(view.running) if view else [] for node, view in seen.items()}
 
 
 def whole(cluster: Target) -> Seen:
-    """Whether every node runs in every node's view."""
-    seen = views(cluster, cluster.nodes)
-    everybody = sorted(cluster.nodes)
-    return Seen(all(sorted(each) == everybody for each in seen.values()), {"views": seen})
+    """Whether every node runs in every node's view, and none notes a partition."""
+    seen = views(cluster)
+    everybody = frozenset(cluster.nodes)
+    parted = {node: view.partitions for node, view in seen.items() if view and view.partitions}
+    yes = not parted and all(view and view.running == everybody for view in seen.values())
+    return Seen(yes, {"views": running(seen), **({"partitions": parted} if parted else {})})
 
 
 def over_link(cluster: Target, link: Link) -> str:
@@ -100,17 +80,26 @@ def greet(address: Address, within_s: float = DIAL_WITHIN_S) -> str:
         return f"closed ({error.strerror})"
 
 
-def alarms(cluster: Target, node: str) -> str:
-    """Return the alarms in one node's view, as Erlang prints them."""
-    return cluster.evaluate(node, "rabbit_alarm:get_alarms()", timeout_s=ASK_WITHIN_S)
+def alarms(cluster: Target) -> dict[str, list[str]]:
+    """Return the alarms that each node knows, such as `disk on r1`."""
+    found = {}
+    for node, view in views(cluster).items():
+        if view is None:
+            raise HarnessError(f"{node} does not say which alarms it knows")
+        found[node] = [f"{alarm.kind} on {alarm.node}" for alarm in view.alarms]
+    return found
 
 
-def alarmed(cluster: Target, source: str, node: str) -> Seen:
-    """Whether every node that answers sees an alarm of this source (disk, memory) on the node."""
-    name = re.escape(cluster.addresses(node).erlang_name)
-    pattern = re.compile(rf"resource_limit,\s*{source},\s*'?{name}'?")
-    seen = {each: alarms(cluster, each) for each in cluster.nodes}
-    return Seen(all(pattern.search(text) for text in seen.values()), {"alarms": seen})
+def alarmed(cluster: Target, kind: str, node: str) -> Seen:
+    """Whether every node knows this alarm (disk, memory) of the node."""
+    seen = alarms(cluster)
+    return Seen(all(f"{kind} on {node}" in known for known in seen.values()), {"alarms": seen})
+
+
+def quiet(cluster: Target, kind: str, node: str) -> Seen:
+    """Whether no node knows this alarm of the node any more."""
+    seen = alarms(cluster)
+    return Seen(not any(f"{kind} on {node}" in known for known in seen.values()), {"alarms": seen})
 
 
 def process_state(pid: int) -> str:
@@ -120,11 +109,3 @@ def process_state(pid: int) -> str:
     except OSError:
         return "gone"
     return stat.rpartition(")")[2].split()[0]
-
-
-def quiet(cluster: Target, source: str, node: str) -> Seen:
-    """Whether no node sees an alarm of this source on the node any more."""
-    name = re.escape(cluster.addresses(node).erlang_name)
-    pattern = re.compile(rf"resource_limit,\s*{source},\s*'?{name}'?")
-    seen = {each: alarms(cluster, each) for each in cluster.nodes}
-    return Seen(not any(pattern.search(text) for text in seen.values()), {"alarms": seen})

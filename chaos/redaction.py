@@ -14,7 +14,7 @@ MASK = "***"
 LEAST_SECRET_LENGTH = 4
 """A shorter secret would mask ordinary words and hide nothing."""
 
-_USER_PART = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s?#\"']*@")
+_USER_PART = re.compile(r"://[^/\s?#\"']*@")
 _SECRET_FIELD = re.compile(r"password|passwd|secret|cookie|authorization|token", re.IGNORECASE)
 
 
@@ -26,7 +26,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text without secrets."""
-        text = _USER_PART.sub(rf"\1{MASK}@", text)
+        text = _USER_PART.sub(f"://{MASK}@", text)
         for secret in sorted(self.secrets, key=len, reverse=True):
             if len(secret) >= LEAST_SECRET_LENGTH:
                 text = text.replace(secret, MASK)

@@ -13,6 +13,7 @@ from typing import Any
 
 from chaos import probes
 from chaos.revert import Seen, Target
+from gameday.clusters import limits
 from gameday.clusters.cluster import Link
 from gameday.clusters.processes import ProcessRef, is_alive, send_signal
 from gameday.errors import HarnessError
@@ -25,12 +26,16 @@ TROUBLE = (HarnessError, OSError, subprocess.SubprocessError)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to undo, how to see that it is healed and within which time, and another way to undo."""
+    """How to undo, how to see that it is healed and within which time, and another way to undo.
+
+    `alone` is the part that needs no cluster, for when the cluster is gone.
+    """
 
     revert: Callable[[Target, Values], None]
     healed: Callable[[Target, Values], Seen]
     within_s: float
     fallback: Callable[[Target, Values], None] | None = None
+    alone: Callable[[Values], None] | None = None
 
 
 def leave(_cluster: Target, _values: Values) -> None:
@@ -52,11 +57,9 @@ def start_nodes(cluster: Target, values: Values) -> None:
 
 
 def restart_nodes(cluster: Target, values: Values) -> None:
-    """Kill nodes that started and do not serve, then start them once more."""
+    """Kill nodes that started and never joined, then start them once more."""
     for node in values["nodes"]:
-        if cluster.is_running(node) and sorted(probes.views(cluster, [node])[node]) != sorted(
-            cluster.nodes
-        ):
+        if cluster.is_running(node):
             cluster.kill(node)
     start_nodes(cluster, values)
 
@@ -131,51 +134,30 @@ def spare_back(cluster: Target, values: Values) -> Seen:
     return Seen(answer == probes.ANSWERED, {"greeting": answer})
 
 
-def set_disk_limit(cluster: Target, node: str, limit_bytes: int) -> None:
-    """Set how much disk space the node wants to see free; it looks at once."""
-    cluster.evaluate(node, f"rabbit_disk_monitor:set_disk_free_limit({limit_bytes:d})")
-
-
-def disk_limit(cluster: Target, node: str) -> int:
-    """Return how much disk space the node wants to see free."""
-    return int(cluster.evaluate(node, "rabbit_disk_monitor:get_disk_free_limit()"))
-
-
 def restore_disk_limit(cluster: Target, values: Values) -> None:
     """Set the recorded limit again."""
-    set_disk_limit(cluster, values["node"], values["limit_bytes"])
+    limits.set_disk_free_limit(cluster, values["node"], values["limit_bytes"])
 
 
 def disk_quiet(cluster: Target, values: Values) -> Seen:
     """See the recorded limit in force, and the alarm on no node's list."""
-    node = values["node"]
-    limit_bytes = disk_limit(cluster, node)
-    seen = probes.quiet(cluster, "disk", node)
+    limit_bytes = limits.disk_free_limit(cluster, values["node"])
+    seen = probes.quiet(cluster, "disk", values["node"])
     as_before = limit_bytes == values["limit_bytes"]
     return Seen(as_before and seen.yes, {"limit_bytes": limit_bytes, **seen.evidence})
 
 
-def set_watermark(cluster: Target, node: str, term: str) -> None:
-    """Set the share of memory, or the absolute amount, above which the node raises its alarm."""
-    cluster.evaluate(node, f"vm_memory_monitor:set_vm_memory_high_watermark({term})")
-
-
-def watermark(cluster: Target, node: str) -> str:
-    """Return the memory watermark as the Erlang term that sets it."""
-    return cluster.evaluate(node, "vm_memory_monitor:get_vm_memory_high_watermark()").strip()
-
-
 def restore_watermark(cluster: Target, values: Values) -> None:
     """Set the recorded watermark again."""
-    set_watermark(cluster, values["node"], values["watermark"])
+    limits.set_memory_watermark(cluster, values["node"], values["watermark"])
 
 
 def memory_quiet(cluster: Target, values: Values) -> Seen:
     """See the recorded watermark in force, and the alarm on no node's list."""
-    node = values["node"]
-    now = watermark(cluster, node)
-    seen = probes.quiet(cluster, "memory", node)
-    return Seen(now == values["watermark"] and seen.yes, {"watermark": now, **seen.evidence})
+    watermark = limits.memory_watermark(cluster, values["node"])
+    seen = probes.quiet(cluster, "memory", values["node"])
+    as_before = watermark == values["watermark"]
+    return Seen(as_before and seen.yes, {"watermark": watermark, **seen.evidence})
 
 
 def process_of(values: Values) -> ProcessRef:
@@ -183,9 +165,14 @@ def process_of(values: Values) -> ProcessRef:
     return ProcessRef(values["pid"], values["start_ticks"])
 
 
-def resume_process(_cluster: Target, values: Values) -> None:
+def let_go_on(values: Values) -> None:
     """Let a suspended process go on; another with its id is left alone."""
     send_signal(process_of(values), signal.SIGCONT)
+
+
+def resume_process(_cluster: Target, values: Values) -> None:
+    """Let a suspended process go on."""
+    let_go_on(values)
 
 
 def process_goes_on(_cluster: Target, values: Values) -> Seen:
@@ -203,5 +190,5 @@ RECIPES: dict[str, Recipe] = {
     "mend_spare": Recipe(mend_spare, spare_back, 15, mend_everything),
     "restore_disk_limit": Recipe(restore_disk_limit, disk_quiet, 30, restore_disk_limit),
     "restore_watermark": Recipe(restore_watermark, memory_quiet, 30, restore_watermark),
-    "resume_process": Recipe(resume_process, process_goes_on, 5, resume_process),
+    "resume_process": Recipe(resume_process, process_goes_on, 5, resume_process, alone=let_go_on),
 }

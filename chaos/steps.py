@@ -3,9 +3,9 @@
     capture -> intent -> apply -> applied -> look -> observed | not_observed -> the body
             -> reverting -> revert -> reverted -> look -> restored | not_restored
 
-`put_right` is the second line. The run, the watchdog and `heal` all use it, so that a fault is
-undone in one way whoever undoes it. A fault without an effect is noted, not raised: it is the
-checks' business. A fault that could not be undone raises `NotRestoredError`.
+`undo` and `verify` are the second line. The run, the watchdog and `heal` all use it, so that a
+fault is undone in one way whoever undoes it. A fault without an effect is noted, not raised: it is
+the checks' business. A fault that could not be undone raises `NotRestoredError`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -53,8 +53,10 @@ class Open:
 def carry_out(fault: "Breaking", site: "Site") -> Iterator[None]:
     """Break it, prove it, let the body run, and put it right whatever happens."""
     site.guard()
-    opened = _intend(fault, site)
+    opened: Open | None = None
     try:
+        with site.interrupts.shielded():
+            opened = _intend(fault, site)
         site.at("intent")
         fault.apply(site)
         opened.note(site.journal, "applied")
@@ -65,8 +67,9 @@ def carry_out(fault: "Breaking", site: "Site") -> Iterator[None]:
         site.at("observed")
         yield
     finally:
-        with site.interrupts.shielded():
-            _leave(opened, site)
+        if opened is not None:
+            with site.interrupts.shielded():
+                _leave(opened, site)
 
 
 def _intend(fault: "Breaking", site: "Site") -> Open:
@@ -112,9 +115,9 @@ def _undone_by_another(opened: Open, journal: Journal) -> bool:
 
 
 def verify_all(verifications: list[Callable[[], None]]) -> None:
-    """Observe that everything healed, the last one broken first; one failure stops none."""
+    """Observe that everything healed, in the order of reverting; one failure stops none."""
     failures = []
-    for verify in reversed(verifications):
+    for verify in verifications:
         try:
             verify()
         except NotRestoredError as error:
@@ -135,10 +138,14 @@ def _verify_or_raise(
     at("restored")
 
 
-def put_right(opened: Open, cluster: Target, journal: Journal, by: str) -> bool:
-    """Undo a fault that somebody else left open, and say whether it is healed."""
-    undo(opened, cluster, journal, by=by)
-    return verify(opened, cluster, journal, by=by)
+def close_without_cluster(opened: Open, journal: Journal, by: str) -> None:
+    """Close a fault whose cluster is gone: only what needs no cluster is still undone."""
+    recipe = RECIPES[opened.revert.kind]
+    opened.note(journal, "reverting", by=by)
+    if recipe.alone is not None:
+        recipe.alone(opened.revert.values)
+    opened.note(journal, "reverted", by=by, evidence={"cluster": "gone"})
+    opened.note(journal, "restored", by=by, evidence={"cluster": "gone"})
 
 
 def undo(

@@ -54,6 +54,9 @@ class Traffic(Protocol):
     def surge(self, count_factor: float) -> None:
         """Let every publisher send its surge, so many times as large, at once."""
 
+    def poison(self, count: int) -> None:
+        """Let every publisher that knows poison send so many messages of it."""
+
 
 class NoTraffic:
     """A site without clients: there is nobody to stop, and nobody to strike."""
@@ -90,6 +93,9 @@ class NoTraffic:
 
     def surge(self, count_factor: float) -> None:
         """Nobody surges."""
+
+    def poison(self, count: int) -> None:
+        """Nobody poisons."""
 
 
 def _nobody(*asked: object) -> None:

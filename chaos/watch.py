@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from chaos import probes
-from chaos.revert import Target
-from gameday.errors import HarnessError
+from gameday.clusters.facts import NodeView
 
 if TYPE_CHECKING:
     from chaos.fault import Site
 
 EVERY_S = 0.5
+JOIN_WITHIN_S = 10.0
 
 
 @contextmanager
@@ -29,25 +29,27 @@ def views_noted(site: "Site") -> Iterator[None]:
         yield
     finally:
         done.set()
-        thread.join(len(site.cluster.nodes) * probes.ASK_WITHIN_S + 5)
+        thread.join(JOIN_WITHIN_S)
 
 
 def _note_changes(site: "Site", done: threading.Event) -> None:
     """Look until told to stop."""
     before: dict[str, Any] = {}
     while not done.is_set():
-        now = {node: _view(site.cluster, node) for node in site.cluster.nodes}
+        now = {node: _facts(view) for node, view in probes.views(site.cluster).items()}
         if now != before and not done.is_set():
             site.journal.append("views", episode=site.episode, views=now)
             before = now
         done.wait(EVERY_S)
 
 
-def _view(cluster: Target, node: str) -> dict[str, Any]:
-    """Return what one node says of itself, or that it does not answer."""
-    try:
-        connected = probes.connected_view(cluster, node)
-        serving = cluster.evaluate(node, "rabbit:is_running()", timeout_s=probes.ASK_WITHIN_S)
-    except HarnessError:
-        return {"connected": [], "serving": None}
-    return {"connected": connected, "serving": serving == "true"}
+def _facts(view: NodeView | None) -> dict[str, Any]:
+    """Return what one node says, or that it says nothing."""
+    if view is None:
+        return {"answers": False}
+    return {
+        "serving": view.serving,
+        "seen": sorted(view.seen),
+        "running": sorted(view.running),
+        "partitions": list(view.partitions),
+    }

@@ -1,0 +1,132 @@
+"""Putting right what a run left: the one way that the watchdog and `heal` share.
+
+    open faults, the last one first -> its clients -> its cluster, if the run had started it
+
+A cluster that ends with its run is not healed first. Everything is idempotent: what was put right
+already is found so. Whether the runner may be bothered at all is for the caller to know.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaos import runs, steps
+from chaos.journal import FILE_NAME, Journal, read
+from chaos.revert import Target
+from chaos.reverts import TROUBLE
+from chaos.runs import RunRecord
+from gameday.clusters.local import LocalCluster
+from gameday.clusters.record import FILE_NAME as CLUSTER_FILE
+from gameday.clusters.record import ClusterRecord, cluster_folder, load_record
+from gameday.clusters.residue import remove_cluster
+from gameday.errors import HarnessError
+
+SIDE_FILE = "journal.rescue.jsonl"
+"""Takes the rescuer's lines when a stopped runner holds the journal's lock."""
+
+
+@dataclass
+class Rescue:
+    """What was done, in sentences, and whether everything is as it was."""
+
+    sentences: list[str] = field(default_factory=list)
+    whole: bool = True
+
+    def say(self, sentence: str, *, whole: bool = True) -> None:
+        """Add a sentence."""
+        self.sentences.append(sentence)
+        self.whole = self.whole and whole
+
+
+def open_faults(folder: Path) -> tuple[steps.Open, ...]:
+    """Return the faults that a run's journals leave open, in the order of their beginning."""
+    return steps.open_faults(read(folder / FILE_NAME) + read(folder / SIDE_FILE))
+
+
+def rescue_journal(folder: Path, reason: str, by: str) -> Journal:
+    """Open the journal for a rescuer; a runner that was stopped with the lock cannot stop us."""
+    journal = Journal(folder / FILE_NAME)
+    try:
+        journal.append("rescue", by=by, reason=reason)
+    except HarnessError:
+        journal = Journal(folder / SIDE_FILE)
+        journal.append("rescue", by=by, reason=reason)
+    return journal
+
+
+def cluster_of(record: RunRecord) -> ClusterRecord | None:
+    """Return the run's cluster, none when there is none any more."""
+    if record.port_base is None:
+        return None
+    folder = cluster_folder(record.state_dir, record.port_base)
+    return load_record(folder) if (folder / CLUSTER_FILE).exists() else None
+
+
+def ends_with_run(record: RunRecord, cluster: ClusterRecord | None) -> bool:
+    """Whether the run had started the cluster for itself, and is gone."""
+    if cluster is None or cluster.kept or record.is_running:
+        return False
+    return cluster.owner == record.runner
+
+
+def revert_all(record: RunRecord, reason: str, by: str, done: Rescue) -> None:
+    """Put every open fault right, the last one first; one failure stops none."""
+    faults = open_faults(record.folder)
+    if not faults:
+        return
+    journal = rescue_journal(record.folder, reason, by)
+    found = cluster_of(record)
+    if found is None or ends_with_run(record, found):
+        for opened in reversed(faults):
+            _without_cluster(opened, journal, by, done)
+        return
+    cluster = LocalCluster(found)
+    try:
+        for opened in reversed(faults):
+            steps.undo(opened, cluster, journal, by=by)
+        for opened in reversed(faults):
+            _verify(opened, cluster, journal, by, done)
+    finally:
+        cluster.close_control()
+        journal.close()
+
+
+def _verify(opened: steps.Open, cluster: Target, journal: Journal, by: str, done: Rescue) -> None:
+    """Observe that a fault healed, and say so."""
+    healed = steps.verify(opened, cluster, journal, by=by)
+    what = f"{opened.facts['kind']} of {opened.facts['target']} (fault {opened.fault})"
+    done.say(f"{what} is {'healed' if healed else 'NOT healed'}.", whole=healed)
+
+
+def _without_cluster(opened: steps.Open, journal: Journal, by: str, done: Rescue) -> None:
+    """Close a fault whose cluster is gone, or is about to be ended."""
+    steps.close_without_cluster(opened, journal, by)
+    what = f"{opened.facts['kind']} of {opened.facts['target']} (fault {opened.fault})"
+    done.say(f"{what} ended with its cluster.")
+
+
+def end_remains(record: RunRecord, done: Rescue) -> None:
+    """End what a run whose runner is gone had started: its clients, and its own cluster."""
+    count = runs.end_clients(record)
+    if count:
+        done.say(f"ended {count} client processes of run {record.run}.")
+    cluster = cluster_of(record)
+    if cluster is not None and ends_with_run(record, cluster):
+        remove_cluster(cluster)
+        done.say(f"ended the cluster of run {record.run}, ports from {cluster.ports.base}.")
+
+
+def rescue(record: RunRecord, reason: str, by: str) -> Rescue:
+    """Put right and end everything that a run whose runner is gone has left."""
+    assert not record.is_running, "a runner that lives looks after its faults itself"
+    done = Rescue()
+    try:
+        revert_all(record, reason, by, done)
+    except TROUBLE as error:
+        done.say(f"run {record.run}: {error}", whole=False)
+    try:
+        end_remains(record, done)
+    except TROUBLE as error:
+        done.say(f"run {record.run}: {error}", whole=False)
+    if done.whole:
+        runs.strike_off(record)
+    return done

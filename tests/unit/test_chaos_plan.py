@@ -1,0 +1,181 @@
+"""Plans: read, refused in one sentence, resolved, and written back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.catalogue import KINDS, POWERS, defaults, field_names, make
+from chaos.fault import Nothing, Together
+from chaos.links import Isolate
+from chaos.nodes import KillAllNodes, KillNode
+from chaos.plan import Entry, Episode, Plan, load_plan, resolve
+from chaos.reverts import RECIPES
+from chaos.traffic import Client
+from gameday.errors import HarnessError, UsageError
+
+NODES = ("r1", "r2", "r3")
+
+
+def episode(**changes: Any) -> dict[str, Any]:
+    """Return a good episode as JSON, with changes."""
+    return {
+        "id": "e1",
+        "name": "the leader dies",
+        "at_s": 5,
+        "for_s": 10,
+        "recover_s": 5,
+        "faults": [{"kind": "kill_node", "target": "leader of builds", "parameters": {}}],
+        **changes,
+    }
+
+
+def saved(tmp_path: Path, *episodes: dict[str, Any], **changes: Any) -> Path:
+    """Write a plan file."""
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"seed": 7, "episodes": list(episodes), **changes}))
+    return path
+
+
+def test_a_plan_survives_its_file(tmp_path: Path) -> None:
+    """What is saved is what is loaded."""
+    plan = load_plan(saved(tmp_path, episode(), episode(id="e2", at_s=30)))
+    again = tmp_path / "again.json"
+    plan.save(again)
+
+    assert plan == load_plan(again)
+    assert plan.seed == 7
+
+
+MISTAKES = [
+    ({"kind": "kill_nod", "target": "r1"}, "episodes.0.faults.0.kind: .*kill_nod"),
+    ({"kind": "kill_node"}, "episodes.0.faults.0.target: kill_node needs one"),
+    (
+        {"kind": "isolate", "target": "r1", "parameters": {"how": "softly"}},
+        r"faults\.0\.parameters\.how",
+    ),
+    (
+        {"kind": "isolate", "target": "r1", "parameters": {"hwo": "silent"}},
+        r"faults\.0\.parameters\.hwo: isolate knows no such parameter, but how",
+    ),
+    ({"kind": "isolate", "taget": "r1"}, r"episodes\.0\.faults\.0\.taget"),
+]
+
+
+@pytest.mark.parametrize(("entry", "sentence"), MISTAKES)
+def test_a_bad_fault_is_one_sentence(tmp_path: Path, entry: dict[str, Any], sentence: str) -> None:
+    """A mistake in a fault is told with the file and the field."""
+    path = saved(tmp_path, episode(faults=[entry]))
+
+    with pytest.raises(UsageError, match=sentence) as caught:
+        load_plan(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"at_s": -1}, r"episodes\.0\.at_s"),
+        ({"id": "a b"}, r"episodes\.0\.id"),
+        ({"control": "control-none"}, r"episodes\.0\.control"),
+        ({"colour": "red"}, r"episodes\.0\.colour"),
+    ],
+)
+def test_a_bad_episode_is_one_sentence(
+    tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    """A mistake in an episode is told with the file and the field."""
+    with pytest.raises(UsageError, match=sentence):
+        load_plan(saved(tmp_path, episode(**changes)))
+
+
+def test_a_file_that_is_no_json_is_one_sentence(tmp_path: Path) -> None:
+    """A file that is missing or no JSON is named."""
+    path = tmp_path / "plan.json"
+    with pytest.raises(UsageError, match="No such file"):
+        load_plan(path)
+    path.write_text("{")
+    with pytest.raises(UsageError, match="Invalid JSON"):
+        load_plan(path)
+
+
+def test_only_controls_may_overlap(tmp_path: Path) -> None:
+    """Two faults at once are refused unless one belongs to a control."""
+    beside = episode(id="e2", at_s=10)
+    with pytest.raises(UsageError, match="e2 begins at 10 s, before e1 ends at 15 s"):
+        load_plan(saved(tmp_path, episode(), beside))
+
+    assert load_plan(saved(tmp_path, episode(), {**beside, "control": "control-transient"}))
+
+
+def test_ids_are_unique(tmp_path: Path) -> None:
+    """Two episodes of one id would share their faults' ids."""
+    with pytest.raises(UsageError, match="the id e1 is there more than once"):
+        load_plan(saved(tmp_path, episode(), episode(at_s=30)))
+
+
+def test_symbolic_targets_are_resolved() -> None:
+    """Leaders, followers and workers become names; names stay."""
+    worker = Client("worker-3", "worker", 3, 4711, "r2", "builds")
+    entries = tuple(
+        Entry(kind="kill_node", target=target)
+        for target in ("leader of builds", "follower of builds", "worker of builds", "r3")
+    )
+    planned = Episode(id="e1", name="all", at_s=0, for_s=1, faults=entries)
+
+    resolved = resolve(planned, NODES, {"builds": "r1"}, [worker])
+
+    assert [entry.target for entry in resolved.faults] == ["r1", "r2", "worker-3", "r3"]
+
+
+@pytest.mark.parametrize("target", ["leader of unknown", "worker of builds"])
+def test_a_target_that_means_nothing_is_refused(target: str) -> None:
+    """A queue without a leader, or without a worker, cannot be struck."""
+    planned = Episode(
+        id="e1", name="x", at_s=0, for_s=1, faults=(Entry(kind="kill_node", target=target),)
+    )
+    with pytest.raises(HarnessError, match="builds"):
+        resolve(planned, NODES, {"builds": "r1"})
+
+
+def test_what_was_resolved_is_written_back() -> None:
+    """The plan with a resolved episode differs in that episode only."""
+    first = Episode(id="e1", name="x", at_s=0, for_s=1, faults=(Entry(kind="nothing"),))
+    second = first.model_copy(update={"id": "e2"})
+    changed = first.model_copy(update={"faults": (Entry(kind="kill_node", target="r1"),)})
+
+    plan = Plan(seed=1, episodes=(first, second)).with_episode(changed)
+
+    assert (changed, second) == plan.episodes
+
+
+def test_an_episode_is_one_fault() -> None:
+    """Its entries become dataclasses, in order, and their ids are foretold."""
+    entries = (
+        Entry(kind="isolate", target="r1", parameters={"how": "silent"}),
+        Entry(kind="nothing"),
+        Entry(kind="kill_node", target="r2"),
+    )
+    planned = Episode(id="e9", name="x", at_s=0, for_s=1, faults=entries)
+
+    assert Together((Isolate("r1", "silent"), Nothing(), KillNode("r2"))) == planned.fault()
+    assert planned.fault_ids() == ("e9.1", "e9.2")
+
+
+def test_the_catalogue_is_whole() -> None:
+    """Every kind is under its own name, has a power noted, and knows its fields."""
+    assert set(KINDS) == set(POWERS)
+    for kind, fault in KINDS.items():
+        assert kind == fault.kind
+    assert field_names("isolate") == ("node", "how")
+    assert defaults("isolate") == {"how": "reset"}
+    assert KillAllNodes() == make("kill_all_nodes", None, {})
+    assert all(recipe.within_s > 0 for recipe in RECIPES.values())
+
+
+def test_the_class_of_a_partition_says_how() -> None:
+    """Both ways to cut are judged apart."""
+    assert Isolate("r1", "silent").fault_class == "partition_silent"
+    assert Isolate("r1").fault_class == "partition_reset"
