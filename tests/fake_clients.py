@@ -132,6 +132,7 @@ class Publisher(Link):
         pending.arrived = True
         self.broker.accept(pending.copy, pending.queue)
         if self.broker.bug == "stuck_confirm" and self.broker.accepted == 400:
+            pending.arrived = False
             return
         at = self.broker.answers_at(pending.queue) + MILLISECOND
         self.broker.clock.at(at, self._confirm, epoch, tag)

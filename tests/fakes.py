@@ -71,7 +71,7 @@ class Simulation:
             for number in range(consumer.workers):
                 self.start_worker(consumer.name, f"r{number + 1}")
         if self.bug == "hung_consumer":
-            worker = self.workers[0]
+            worker = self.workers[1]
             self.clock.at(ZERO_NS + 40 * SECOND, lambda: setattr(worker, "hung", True))
 
     def start_worker(self, name: str, node: str) -> None:

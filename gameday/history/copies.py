@@ -16,7 +16,7 @@ from gameday.history.deliveries import Deliveries
 from gameday.history.gather import Names
 from gameday.history.join import Finder
 from gameday.history.outcomes import Outcome
-from gameday.history.records import Death, Disposition, Kind
+from gameday.history.records import Death, Disposition, Kind, Result
 from gameday.history.roles import Roles
 
 Array = npt.NDArray[Any]
@@ -46,6 +46,7 @@ class Copies:
     death_as_expected: Array
     may_be_discarded: Array
     rests: Array
+    handled: Array
     delivered: Array
     delivered_ns: Array
     served_ns: Array
@@ -142,6 +143,7 @@ def build_copies(
         death_as_expected=~facts.any(in_dead & ~facts.as_expected(fate)),
         may_be_discarded=facts.by_queue(roles.may_discard)[index.queue],
         rests=facts.by_queue(roles.rests)[index.queue],
+        handled=facts.any(own & (deliveries.result == Result.DONE)),
         delivered=facts.count(own & ~deliveries.drained),
         delivered_ns=facts.first(own & ~deliveries.drained, deliveries.time_ns),
         served_ns=facts.first(served, deliveries.time_ns),

@@ -1,0 +1,52 @@
+"""The checks: pure functions from a run to a finding, by the names that contracts use.
+
+`CHECKS` lists them all; there is no registration. `look` runs one safely. Each file holds one
+family; its docstrings state the guarantees, and its sentences name the one that was broken.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gameday.history.checks.controls import controls
+from gameday.history.checks.exposure import exposure
+from gameday.history.checks.harness import drain, foreign, generator, ledgers, processes
+from gameday.history.checks.loss import loss
+from gameday.history.checks.sla import sla
+from gameday.history.finding import Finding, Status, unknown
+from gameday.history.run import Run
+
+Check = Callable[[Run, Mapping[str, Any]], Finding]
+
+CHECKS: dict[str, Check] = {
+    "loss": loss,
+    "sla": sla,
+    "generator": generator,
+    "exposure": exposure,
+    "controls": controls,
+    "foreign": foreign,
+}
+"""The checks that a contract's criteria may name."""
+
+HARNESS: dict[str, Check] = {
+    "drain": drain,
+    "processes": processes,
+    "ledgers": ledgers,
+    "foreign": foreign,
+    "generator": generator,
+    "exposure": exposure,
+    "controls": controls,
+}
+"""The checks of the harness itself, which are always made."""
+
+
+def look(check: Check | None, name: str, run: Run, parameters: Mapping[str, Any]) -> Finding:
+    """Make a check; one that raises, or that passes without having seen anything, is unknown."""
+    if check is None:
+        return unknown(f"there is no check {name}")
+    try:
+        finding = check(run, parameters)
+    except Exception as error:  # noqa: BLE001  # The wrapper: whatever breaks a check is no pass.
+        return unknown(f"the check {name} broke: {type(error).__name__}: {error}")
+    if finding.status is Status.PASS and finding.n <= 0:
+        return unknown(f"the check {name} saw nothing")
+    return finding

@@ -1,0 +1,115 @@
+"""Exposure: each fault took effect, was healed, and struck where something was to be lost.
+
+A kill of a node that leads nothing, an alarm that blocked nobody, a fault that nobody observed: such
+a run proves nothing, whatever it found. It is *vacuous*, with what was missing.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gameday.history.blocking import ALARMS
+from gameday.history.checks.select import queue_mask
+from gameday.history.finding import Finding, Status, unknown
+from gameday.history.journal import Fault, events
+from gameday.history.outcomes import Outcome
+from gameday.history.run import Run
+
+LEAST = 50
+"""How many confirmed and unsettled copies must lie in a victim's queues when it is struck."""
+ON_NODES = frozenset({"node_kill", "partition_reset", "partition_silent"})
+
+
+def exposure(run: Run, parameters: Mapping[str, Any]) -> Finding:
+    """Faults-Bite: every fault was observed, healed, and put something at risk."""
+    least = int(parameters.get("least", LEAST))
+    classes = parameters.get("fault_classes")
+    faults = [each for each in run.faults if classes is None or each.fault_class in classes]
+    missing = [*_absent(run, classes), *(text for each in faults for text in _lacks(run, each))]
+    struck = [each for each in faults if each.fault_class in ON_NODES]
+    backlogs = [backlog(run, each) for each in struck]
+    figures: dict[str, Any] = {
+        "measured": min(backlogs, default=None), "unit": "copies at risk", "threshold": least,
+        "n": len(faults), "details": {"faults": len(faults), "vacuous": missing},
+    }  # fmt: skip
+    for fault, count in zip(struck, backlogs, strict=True):
+        if count < least:
+            missing.append(
+                f"{fault.id} ({fault.kind}) struck when {count} copies were at risk, not {least}"
+            )
+    if missing:
+        return unknown("vacuous: " + "; ".join(missing), **figures)
+    if not faults:
+        return Finding(Status.PASS, "no fault was planned, so none had to bite", n=1)
+    return Finding(Status.PASS, f"all {len(faults)} faults took effect and healed", **figures)
+
+
+def _absent(run: Run, classes: list[str] | None) -> Iterator[str]:
+    """Return what was planned, or asked for, and never happened."""
+    injected = {fault.episode for fault in run.faults}
+    for episode in run.plan.get("episodes", ()):
+        kinds = [fault["kind"] for fault in episode["faults"] if fault["kind"] != "nothing"]
+        if kinds and episode["id"] not in injected:
+            yield f"{episode['id']} ({kinds[0]}) was planned and never injected"
+    for name in sorted(set(classes or ()) - {fault.fault_class for fault in run.faults}):
+        yield f"there was no {name}"
+
+
+def _lacks(run: Run, fault: Fault) -> Iterator[str]:
+    name = f"{fault.id} ({fault.kind})"
+    if fault.observed_ns is None:
+        yield f"{name} was not seen to take effect"
+    if fault.restored_ns is None:
+        yield f"{name} was not seen healed"
+    if fault.fault_class in ON_NODES:
+        yield from _victim_lacks(run, fault, name)
+    if fault.fault_class in ALARMS and not _blocked_anybody(run, fault):
+        yield f"{name} blocked no publisher"
+
+
+def _victim_lacks(run: Run, fault: Fault, name: str) -> Iterator[str]:
+    lines = events(run.journal, "exposure", episode=fault.episode)
+    if not lines:
+        yield f"{name}: nobody looked what it would strike"
+        return
+    if not led_by_victim(run, fault):
+        yield f"{name}: its victim led no queue in use"
+    if not all(line["connections_on_victim"] for line in lines):
+        yield f"{name}: no connection was on its victim"
+    if not all(line["consumers_on_victim"] for line in lines):
+        yield f"{name}: no consumer was on its victim"
+
+
+def led_by_victim(run: Run, fault: Fault) -> frozenset[str]:
+    """Return the queues with consumers that a fault's victim led when it was struck."""
+    led = {
+        queue
+        for line in events(run.journal, "exposure", episode=fault.episode)
+        for queue, about in line["queues"].items()
+        if about["leader"] == line["victim"]
+    }
+    return frozenset(led & run.history.roles.consumed)
+
+
+def backlog(run: Run, fault: Fault) -> int:
+    """Count the copies that were confirmed and unsettled in the victim's queues at the strike."""
+    copies, attempts = run.history.copies, run.history.attempts
+    queues = led_by_victim(run, fault)
+    at_ns = fault.steps.get("applied", fault.started_ns)
+    confirmed_ns = attempts.outcome_ns[copies.attempt]
+    waiting = (
+        queue_mask(run.history, queues)[copies.queue]
+        & (copies.status == Outcome.OK)
+        & (confirmed_ns <= at_ns)
+        & ((copies.settled_ns < 0) | (copies.settled_ns > at_ns))
+    )
+    return int(waiting.sum())
+
+
+def _blocked_anybody(run: Run, fault: Fault) -> bool:
+    """Tell whether a publisher of the system's own was told that it is blocked."""
+    end = fault.restored_ns or run.stopped_ns
+    values = run.history.links.connection_values
+    return any(
+        fault.started_ns <= since <= end and values[each].get("role") == "publish"
+        for each, since, _ in run.history.links.blocked.tolist()
+    )

@@ -1,0 +1,164 @@
+"""A stored run, loaded: all that judging it again needs, without a broker.
+
+`load_run` reads the folder; what cannot be read, or does not fit together, becomes a *problem* in a
+sentence, and the judge makes of it an unknown, never a pass.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gameday.contracts.model import Contract
+from gameday.contracts.topology import for_version
+from gameday.errors import HarnessError, UsageError
+from gameday.history.blocking import blocked_attempts
+from gameday.history.drained import missing_from_drain
+from gameday.history.history import History, build_history
+from gameday.history.journal import Episode, Fault, Line, episodes, events, faults, read_journal
+from gameday.history.ledger import Ledger, read_history
+from gameday.history.windows import Windows, build_windows
+
+WORK = "work"
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. `history` is the system's own clients'; `controls` holds each control's by name."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    contract: Contract
+    journal: tuple[Line, ...]
+    plan: Mapping[str, Any]
+    history: History
+    controls: Mapping[str, History]
+    generator: tuple[Mapping[str, Any], ...]
+    problems: tuple[str, ...] = ()
+    drain_missing: tuple[str, ...] = ()
+
+    @property
+    def zero_ns(self) -> int:
+        """The monotonic time of the run's start: every axis counts from it."""
+        return int(self.manifest["monotonic_zero_ns"])
+
+    @property
+    def version(self) -> str:
+        """The broker's version."""
+        return str(self.manifest["cluster"]["version"])
+
+    @property
+    def drain_complete(self) -> bool:
+        """Whether absence means loss."""
+        return not self.drain_missing
+
+    @cached_property
+    def windows(self) -> Windows:
+        """The run's time, cut into phases and episodes."""
+        return build_windows(self.journal)
+
+    @cached_property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults of the journal."""
+        return faults(self.journal)
+
+    @cached_property
+    def episodes(self) -> tuple[Episode, ...]:
+        """The episodes of the journal."""
+        return episodes(self.journal)
+
+    @cached_property
+    def own_faults(self) -> tuple[Fault, ...]:
+        """The faults of the system's own episodes, not of a control's."""
+        own = {episode.id for episode in self.episodes if episode.control is None}
+        return tuple(fault for fault in self.faults if fault.episode in own)
+
+    @cached_property
+    def stopped_ns(self) -> int:
+        """When the publishers were stopped, or the end of the journal."""
+        stops = events(self.journal, "drain", gate="publishers_stopped")
+        last = max((line["time_ns"] for line in self.journal), default=self.zero_ns)
+        return int(stops[0]["time_ns"]) if stops else int(last)
+
+    @cached_property
+    def blocked(self) -> npt.NDArray[np.bool_]:
+        """Which attempts were due, or waited for their answer, while their publisher was blocked."""
+        return blocked_attempts(self.history, self.own_faults, self.stopped_ns)
+
+    def seconds(self, time_ns: float) -> float:
+        """Return a time as seconds since the run's start."""
+        return (float(time_ns) - self.zero_ns) / SECOND_NS
+
+
+def load_run(folder: Path) -> Run:
+    """Read a run folder; `UsageError` when it is none, `HarnessError` when it cannot be judged."""
+    manifest = _manifest(folder)
+    contract = for_version(
+        Contract.model_validate(manifest["contract"]), str(manifest["cluster"]["version"])
+    )
+    journal, wrong = read_journal(folder / "journal.jsonl")
+    ledgers = read_history(folder / "history") if (folder / "history").is_dir() else []
+    missing = missing_from_drain(journal, contract, ledgers)
+    complete = not missing
+    strangers = [each for each in ledgers if each.header.run != manifest["run"]]
+    problems = [*wrong, *(f"ledger {each.header.process} is of run {each.header.run}"
+                          for each in strangers)]  # fmt: skip
+    work = [each for each in ledgers if each.header.scope == WORK]
+    history = build_history(WORK, work, contract, drain_complete=complete)
+    problems += _twice(history)
+    return Run(
+        folder, manifest, contract, journal, _json(folder / "plan.json"), history,
+        _controls(ledgers, complete=complete), _generator(folder), tuple(problems), missing,
+    )  # fmt: skip
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise UsageError(f"{folder} is no run folder: it holds no manifest.json; name another")
+    manifest: dict[str, Any] = _json(path)
+    return manifest
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{path} cannot be read: {error}") from error
+
+
+def _controls(ledgers: list[Ledger], *, complete: bool) -> dict[str, History]:
+    """Build the history of each negative control by its name."""
+    scopes = sorted({each.header.scope for each in ledgers} - {WORK})
+    return {
+        scope: build_history(
+            scope,
+            [each for each in ledgers if each.header.scope == scope],
+            None,
+            drain_complete=complete,
+        )
+        for scope in scopes
+    }
+
+
+def _twice(history: History) -> list[str]:
+    """Two publishes of one name cannot be told apart."""
+    repeated = history.attempts.finder.repeated
+    return [f"{len(repeated)} attempts share their name with another"] if len(repeated) else []
+
+
+def _generator(folder: Path) -> tuple[Mapping[str, Any], ...]:
+    """Read what the load processes said of themselves; a torn last line is left out."""
+    lines: list[Mapping[str, Any]] = []
+    for path in sorted((folder / "metrics").glob("generator-*.jsonl")):
+        for text in path.read_bytes().split(b"\n")[:-1]:
+            lines.append({"file": path.name, **json.loads(text)})
+    return tuple(lines)
