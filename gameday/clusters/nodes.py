@@ -87,6 +87,14 @@ def node_environment(record: ClusterRecord, number: int) -> dict[str, str]:
     }
 
 
+def complaint(log: Path) -> str:
+    """Return the first errors that a node printed, which say why; else the end of its log."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    lines = [line.partition("[error]")[2].partition(">")[2].strip() for line in text.splitlines()]
+    errors = list(dict.fromkeys(line for line in lines if line.strip(" =")))
+    return "; ".join(errors[:8])[:800] or tail(log)
+
+
 class LocalNodes:
     """The power over a local cluster's nodes."""
 
@@ -150,7 +158,7 @@ class LocalNodes:
     def _serves(self, node: str) -> bool | NotYet:
         """Whether the broker runs; a node that has died will not."""
         if not self.is_running(node):
-            raise HarnessError(f"{node} ended while starting: {tail(self._console(node))}")
+            raise HarnessError(f"{node} ended while starting: {complaint(self._console(node))}")
         try:
             answer = self._control.evaluate(node, "rabbit:is_running()", timeout_s=3)
         except HarnessError as error:
