@@ -72,7 +72,7 @@ def _requirement(
         status=status,
         claimed=name in names,
         reason=str(reason or _not_claimed(material, row)),
-        how=str(excuse.get("how") or _how(material, row)),
+        how=str(excuse.get("how") or deciding.get("how") or _how(material, row)),
         criterion=str(deciding.get("id") or ""),
     )
 

@@ -91,9 +91,7 @@ class Series:
     values: Values
 
 
-def draw(
-    name: str, title: str, width: int, height: int, paint: Callable[[Figure], None]
-) -> str:
+def draw(name: str, title: str, width: int, height: int, paint: Callable[[Figure], None]) -> str:
     """Return the inline SVG of what `paint` draws on a figure of this size in pixels."""
     with rc_context(SETTINGS), warnings.catch_warnings():
         # A name in a script that matplotlib's font lacks is drawn by the browser's own.

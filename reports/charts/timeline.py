@@ -93,9 +93,7 @@ def _stack(figure: Figure, heights: list[int], height: int) -> list[Axes]:
     return axes
 
 
-def _lanes(
-    axes: Axes, lanes: tuple[Lane, ...], spans: tuple[Span, ...], end_s: float
-) -> None:
+def _lanes(axes: Axes, lanes: tuple[Lane, ...], spans: tuple[Span, ...], end_s: float) -> None:
     axes.set_title("Faults", pad=6)
     axes.set_ylim(len(lanes) - 0.4, -1.6 if spans else -0.6)
     axes.set_yticks([])

@@ -70,11 +70,14 @@ def _sentence(material: Material, decision: str, rows: tuple[Requirement, ...]) 
         return _go(material, len(claimed))
     if failed or decision == "NO-GO":
         what = plural(len(failed), "requirement fails", "requirements fail")
-        return f"{what} on the evidence of this run: {listed(failed, 6)}." if failed else _plain(
-            harness, "fails"
+        return (
+            f"{what} on the evidence of this run: {listed(failed, 6)}."
+            if failed
+            else _plain(harness, "fails")
         )
     if harness:
-        return f"Nothing failed, but the run cannot be trusted yet: {_plain(harness, 'is open')}"
+        why = material.verdict.get("reason") or _plain(harness, "is open")
+        return f"Nothing failed, but this run proves nothing: {why}"
     what = plural(len(unknown), "claimed requirement has", "claimed requirements have")
     return f"Nothing failed, but {what} no answer: {listed(unknown, 6) or 'see the criteria'}."
 
@@ -98,7 +101,8 @@ def _coverage(material: Material, decision: str, rows: tuple[Requirement, ...]) 
     passed = sum(row.status == "pass" and row.claimed for row in rows)
     claimed = sum(row.claimed for row in rows)
     if decision == "GO":
-        return f"GO for {passed} of {plural(len(rows), 'requirement')}."
+        proven = sum(row.status == "pass" for row in rows)
+        return f"GO for {proven} of {plural(len(rows), 'requirement')}."
     suite = material.manifest.get("suite") or "not known"
     return (
         f"{passed} of {claimed} claimed requirements pass; "
@@ -110,7 +114,7 @@ def _rest(rows: tuple[Requirement, ...]) -> tuple[tuple[str, tuple[str, ...]], .
     """Name every requirement that the decision does not stand for, by why."""
     groups: dict[str, list[str]] = {name: [] for name in REST}
     for row in rows:
-        if row.status == "pass" and row.claimed:
+        if row.status == "pass":
             continue
         plain = row.status == "fail" or row.claimed
         groups[row.status if plain else "not_claimed"].append(row.id)

@@ -1,23 +1,26 @@
 """Criteria: every one, with what was measured, what was allowed, and where its evidence is."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from reports.document import Block, Cell, Code, Fold, Section, Table, Text, code, number, status
+from reports.document import Block, Cell, Fold, Section, Table, Text, code, number, status
+from reports.examples import examples
 from reports.material import Json, Material
-from reports.requirements import HARNESS, worst
+from reports.requirements import HARNESS, claimed, requirements, worst
+from reports.sections.evidence import details, messages
 from reports.words import DASH, anchor, decimal, listed, plural, quantity
 
 COLUMNS = (
     "Criterion", "Requirement", "Statement", "Status", "Measured", "Threshold", "Margin",
     "Evidence",
 )  # fmt: skip
-ROWS_MAX = 200
 
 
 def criteria(material: Material) -> Section:
     """Return the table of criteria, the worst first, and below it each one's evidence."""
     order = {"fail": 0, "unknown": 1, "not_tested": 2, "pass": 3}
-    found = sorted(material.criteria, key=lambda one: order.get(str(one.get("status")), 1))
+    left = {row.id for row in requirements(material) if row.status == "not_tested"}
+    shown = [one for one in material.criteria if not _elsewhere(one, left, claimed(material))]
+    found = sorted(shown, key=lambda one: order.get(str(one.get("status")), 1))
     anchors = tuple(_anchor(one) for one in found)
     blocks: list[Block] = [
         Table(
@@ -30,17 +33,24 @@ def criteria(material: Material) -> Section:
         if found
         else Text("No criterion was judged.", "missing")
     ]
-    blocks += [_fold(one) for one in found]
-    return Section("criteria", "Criteria", _lead(found), tuple(blocks))
+    told = examples(material)
+    blocks += [_fold(one, told) for one in found]
+    return Section("criteria", "Criteria", _lead(found, len(left)), tuple(blocks))
+
+
+def _elsewhere(one: Json, left: Collection[str], names: Collection[str]) -> bool:
+    """Tell what stands under *Not tested* alone: what nobody claimed and nobody looked at."""
+    requirement = str(one.get("requirement"))
+    return requirement in left and requirement not in names
 
 
 def _anchor(criterion: Json) -> str:
     return f"criterion-{anchor(str(criterion.get('id')))}"
 
 
-def _lead(found: list[Json]) -> str:
+def _lead(found: list[Json], left: int) -> str:
     if not found:
-        return "Nothing was judged, and nothing looked at never passes."
+        return "Nothing was judged, and what nobody looked at does not pass."
     counts = [
         f"{sum(one.get('status') == name for one in found):,} {word}"
         for name, word in (
@@ -54,7 +64,8 @@ def _lead(found: list[Json]) -> str:
         "fail": "One that fails decides: nothing is averaged.",
         "unknown": "What is unknown does not pass.",
     }.get(overall, "Each must hold; nothing is averaged.")
-    return f"{plural(len(found), 'criterion', 'criteria')}: {listed(counts)}. {tail}"
+    rest = f" {plural(left, 'requirement')} not tested: see below." if left else ""
+    return f"{plural(len(found), 'criterion', 'criteria')}: {listed(counts)}. {tail}{rest}"
 
 
 def _row(one: Json) -> tuple[Cell, ...]:
@@ -106,33 +117,12 @@ def _margin(one: Json, unit: str) -> str:
     return f"{quantity(gap, unit)} {side}{share}"
 
 
-def _fold(one: Json) -> Fold:
-    blocks = list(evidence(one.get("evidence")))
-    if one.get("reason"):
-        blocks.insert(0, Text(str(one["reason"])))
+def _fold(one: Json, told: Collection[str]) -> Fold:
+    blocks: list[Block] = [Text(str(one.get("reason") or "No reason was given."))]
+    blocks += details(one.get("details"))
+    rows = (one.get("evidence") or {}).get("examples") or ()
+    names = [str(row.get("message")) for row in rows if isinstance(row, dict)]
+    blocks += [messages(names, told)] if names else []
     name = str(one.get("id"))
     title = f"{name}: {one.get('statement') or ''}".rstrip(": ")
     return Fold(title, tuple(blocks), f"evidence-{anchor(name)}", str(one.get("status")))
-
-
-def evidence(found: object) -> Iterable[Block]:
-    """Return blocks for evidence of any JSON shape: rows as a table, the rest as it reads."""
-    if not found:
-        yield Text("No example is attached: the measured value says all.")
-    elif isinstance(found, dict):
-        yield Table(
-            "Evidence", ("What", "Found"),
-            tuple((Cell(str(key)), Cell(quantity(item))) for key, item in found.items()),
-        )  # fmt: skip
-    elif isinstance(found, list) and all(isinstance(row, dict) for row in found):
-        columns = tuple(dict.fromkeys(key for row in found for key in row))
-        yield Table(
-            f"Evidence: {plural(len(found), 'row')}", columns,
-            tuple(
-                tuple(Cell(quantity(row.get(key))) for key in columns) for row in found[:ROWS_MAX]
-            ),
-        )  # fmt: skip
-    elif isinstance(found, list):
-        yield Code("Evidence", "\n".join(quantity(row) for row in found[:ROWS_MAX]))
-    else:
-        yield Text(quantity(found))

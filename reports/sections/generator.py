@@ -9,11 +9,15 @@ from reports.sections.series import series_table
 from reports.words import count, decimal, milliseconds, percent, quantity
 
 NAMES = {
-    "offered_rate_per_s": "Offered rate, a second",
-    "achieved_rate_per_s": "Achieved rate, a second",
-    "lag_p99_ms": "Schedule lag, p99",
-    "lag_max_ms": "Schedule lag, greatest",
-    "cpu_max_percent": "CPU of the busiest load process",
+    "offered": "Offered: fell due",
+    "sent": "Sent",
+    "confirmed": "Confirmed",
+    "seconds": "Seconds of load",
+    "offered_per_s": "Offered a second",
+    "achieved_per_s": "Sent a second",
+    "lag_max_ms": "Schedule lag, greatest, by the ledger",
+    "lag_reported_max_ms": "Schedule lag, greatest, as the load processes saw it",
+    "cpu_percent_max": "CPU of the busiest load process",
     "dropped": "Dropped: due, and never handed to the client",
 }
 
@@ -24,7 +28,10 @@ def generator(material: Material) -> Section:
     found = load(material)
     blocks: list[Block] = []
     if judged:
-        rows = tuple((Cell(_name(key)), number(_value(key, item))) for key, item in judged.items())
+        keys = [key for key in [*NAMES, *judged] if key in judged]
+        rows = tuple(
+            (Cell(_name(key)), number(_value(key, judged[key]))) for key in dict.fromkeys(keys)
+        )
         blocks.append(Table("As judged", ("What", "Value"), rows))
     blocks += _chart(material, found)
     if not blocks:

@@ -3,45 +3,47 @@
 The counts are the verdict's. A message that the verdict names as an example is told in full.
 """
 
-import re
 from collections.abc import Iterator
 
 from gameday.history.outcomes import MEANINGS as OUTCOMES
 from gameday.history.story import story
-from gameday.history.verdicts import FAILING, MEANINGS
+from gameday.history.verdicts import MEANINGS
 from reports.document import Block, Cell, Code, Fold, Heading, Section, Table, Text, number
+from reports.examples import BAD, examples, key_of, story_anchor
 from reports.material import Json, Material, showable
-from reports.words import anchor, count, plural
+from reports.words import count, plural
 
-STORIES_MAX = 10
-STORIES_ALL = 40
-MESSAGE = re.compile(r"(\d+):(\d+)")
+ORDER = (
+    "messages", "attempted", "attempts_ok", "attempts_returned", "attempts_nack", "attempts_info",
+    "attempts_fail", "dropped", "blocked", "copies", "deliveries", "redelivered", "duplicates",
+    "drained", "foreign", *(verdict.name.lower() for verdict in MEANINGS),
+)  # fmt: skip
+REASONS = ("Reason", "In a dead-letter queue")
 WORDS = {
     **{verdict.name.lower(): text for verdict, text in MEANINGS.items()},
-    **{f"outcome_{outcome.name.lower()}": text for outcome, text in OUTCOMES.items()},
+    **{f"attempts_{outcome.name.lower()}": text for outcome, text in OUTCOMES.items()},
     "attempted": "published, every attempt counted",
     "messages": "messages, however often they were tried",
-    "confirmed": "confirmed by the broker: must survive",
-    "returned": "not routed, and told so",
-    "nacked": "refused by the broker; may be present in some queue",
-    "indeterminate": "no answer: may appear once, more than once, or never",
-    "failed": "provably never sent",
+    "copies": "attempts, counted once in each queue that the bindings take them to",
+    "deliveries": "sights by consumers",
+    "redelivered": "sights that the broker flagged as possibly seen before",
+    "drained": "found by the drain when the consumers had finished",
+    "duplicates": "delivered again by another try of their producer, as at-least-once allows",
+    "foreign": "seen, and in no ledger of the run",
     "dropped": "due, and never handed to the client library",
-    "duplicates": "delivered again, as at-least-once allows",
+    "blocked": "published or due while an alarm blocked their publisher",
     "unhandled": "confirmed, and never handled by anybody",
     "corrupt": "arrived with another body or property than was sent",
     "unconfirmed_forever": "unanswered at the end, though its connection stayed open",
     "flag_violation": "unflagged deliveries beyond the attempts that may have arrived",
 }
-BAD = {verdict.name.lower() for verdict in FAILING} | {
-    "unhandled", "corrupt", "unconfirmed_forever",
-}  # fmt: skip
 
 
 def ledger(material: Material) -> Section:
     """Return the counts overall and by queue, fault and priority, and the example stories."""
     found: Json = material.verdict.get("ledger") or {}
-    overall = dict(_flat(_part(found, "overall")))
+    given = dict(_flat(_part(found, "overall")))
+    overall = {name: given[name] for name in [*ORDER, *given] if name in given}
     blocks: list[Block] = []
     if overall:
         blocks.append(_overall(overall))
@@ -49,9 +51,12 @@ def ledger(material: Material) -> Section:
         groups = _part(found, name)
         if groups:
             blocks.append(_grouped(name, groups))
+    if reasons := _part(found, "dead_letters"):
+        rows = tuple((Cell(_word(name)), number(count(value))) for name, value in reasons.items())
+        blocks.append(Table("Dead letters, by the reason of the newest death", REASONS, rows))
     if not blocks:
         blocks.append(Text("The verdict holds no loss ledger.", "missing"))
-    stories = list(_stories(material, found))
+    stories = list(_stories(material))
     if stories:
         blocks.append(Heading("Example messages, each with its whole story"))
         blocks += stories
@@ -85,7 +90,7 @@ def _lead(overall: dict[str, float]) -> str:
 
 
 def _word(name: str) -> str:
-    return name.removeprefix("outcome_").replace("_", " ")
+    return name.replace("_", " ")
 
 
 def _overall(overall: dict[str, float]) -> Table:
@@ -115,44 +120,12 @@ def _grouped(name: str, groups: Json) -> Table:
     return Table(f"By {name}", (name.capitalize(), *map(_word, columns)), rows)
 
 
-def _stories(material: Material, found: Json) -> Iterator[Fold]:
-    """Yield the example messages' stories, the failing kinds first, each message once."""
-    if material.run is None:
-        return
-    told: set[int] = set()
-    for kind, messages in sorted(_examples(material, found), key=lambda pair: not _bad(pair[0])):
-        for message in messages[:STORIES_MAX]:
-            if message not in told and len(told) < STORIES_ALL:
-                told.add(message)
-                yield _story(kind, story(material.run, message))
-
-
-def _bad(kind: str) -> bool:
-    return kind in BAD
-
-
-def _examples(material: Material, found: Json) -> list[tuple[str, list[int]]]:
-    """Return the verdict's example messages by kind: the ledger's, else the failing criteria's."""
-    examples = found.get("examples")
-    if isinstance(examples, dict) and any(examples.values()):
-        return [(str(kind), _keys(ids)) for kind, ids in examples.items()]
-    return [
-        (str(one.get("id")), _keys(one.get("evidence")))
-        for one in material.criteria
-        if one.get("status") == "fail"
-    ]
-
-
-def _keys(found: object) -> list[int]:
-    """Find the messages' names in anything: `producer:sequence`, as the verdict writes them."""
-    return [
-        int(producer) << 32 | int(sequence)
-        for producer, sequence in MESSAGE.findall(found if isinstance(found, str) else repr(found))
-    ]
-
-
-def _story(kind: str, lines: list[str]) -> Fold:
-    shown = [showable(line) for line in lines]
-    anchored = f"message-{anchor(shown[0].removeprefix('message '))}"
-    blocks = (Code("From due to its last sight", "\n".join(shown[1:])),)
-    return Fold(f"{_word(kind)}: {shown[0]}", blocks, anchored, "fail" if _bad(kind) else "")
+def _stories(material: Material) -> Iterator[Fold]:
+    """Yield the story of each message that the verdict names as an example."""
+    for name, one in examples(material).items():
+        lines = one.lines
+        if not lines and material.run is not None:
+            lines = tuple(showable(line) for line in story(material.run, key_of(name))[1:])
+        block = Code("From due to its last sight", "\n".join(lines) or "its story is lost")
+        bad = "fail" if one.kind in BAD else ""
+        yield Fold(f"{_word(one.kind)}: message {name}", (block,), story_anchor(name), bad)

@@ -141,9 +141,7 @@ def _depth(material: Material) -> Panel:
     times = np.array([material.at_s(row.get("time_ns")) or 0 for row in material.samples])
     depths = [row.get("depth") or {} for row in material.samples]
     names = sorted({name for row in depths for name in row})
-    columns = {
-        name: np.array([float(row.get(name, np.nan)) for row in depths]) for name in names
-    }
+    columns = {name: np.array([float(row.get(name, np.nan)) for row in depths]) for name in names}
     filled = [name for name in names if np.nanmax(columns[name], initial=0) > 0]
     filled.sort(key=lambda name: (-np.nanmax(columns[name]), name))
     series = tuple(Series(name, times, columns[name]) for name in filled[:QUEUES_MAX])
