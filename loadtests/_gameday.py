@@ -1,6 +1,6 @@
 """What the Locust files share: users are a system's services, and their load is its contract's.
 
-Two ways to run. *Joined* (`GAMEDAY_RUN` names a run folder): `gameday run` has started this
+Two ways to run. *Joined* (`GAMEDAY_RUN_FOLDER` names a run folder): `gameday run` has started this
 process; producers are users here, workers are processes of their own, and the run says when to
 begin. *Bare* (`locust -f loadtests`): this process makes the run folder, declares the topology,
 runs consumers as users too, and drains at the end, so that `gameday check` can judge it.
@@ -48,7 +48,7 @@ STATE = _State()
 
 
 def _is_joined() -> bool:
-    return "GAMEDAY_RUN" in os.environ
+    return "GAMEDAY_RUN_FOLDER" in os.environ
 
 
 class ServiceUser(User):  # type: ignore[misc]  # Locust ships no types.
@@ -181,7 +181,7 @@ def _spawn_all(environment: Environment, **_: Any) -> None:
 def _begin(environment: Environment, **_: Any) -> None:
     """Join the run, or make one."""
     if _is_joined():
-        STATE.folder = Path(os.environ["GAMEDAY_RUN"])
+        STATE.folder = Path(os.environ["GAMEDAY_RUN_FOLDER"])
         return
     if STATE.folder is not None or environment.runner is None:
         return

@@ -24,7 +24,7 @@ from gameday.traffic.link import Link, Purpose, Target
 from gameday.traffic.messages import Outgoing, Route
 from gameday.traffic.sender import Sender
 
-REPUBLISH_ATTEMPTS = 3
+MOVE_WITHIN_S = 5.0
 YIELD_EVERY = 50
 """A handler that takes no time still lets the connection be read after so many messages."""
 
@@ -56,6 +56,7 @@ class Consumer:
     """One consumer of a queue, which comes back after every loss until it is told to drain."""
 
     def __init__(self, contract: model.Consumer, tools: Tools, first: int, name: str) -> None:
+        self.queue = contract.queue
         self.served = Served()
         self.delay_ms = 0.0
         self.on_handled: Callable[[Delivery, Result], None] | None = None
@@ -88,6 +89,19 @@ class Consumer:
     def unsettled(self) -> int:
         """How many deliveries it holds."""
         return len(self._waiting) + self._republishing
+
+    def rebalance(self) -> None:
+        """Go back to the first node, once what is in hand is settled."""
+        if self.link.is_open and not self.link.is_home and not self._draining:
+            gevent.spawn(self._move_home)
+
+    def _move_home(self) -> None:
+        if self._tag is not None:
+            self.link.channel.basic_cancel(self._tag)
+        with gevent.Timeout(MOVE_WITHIN_S, False):
+            while self.unsettled:
+                gevent.sleep(0.01)
+        self.link.go_home()
 
     def drain(self, within_s: float) -> bool:
         """Take no more, finish what is in hand, close; False when the time did not suffice."""
@@ -197,7 +211,7 @@ class Consumer:
         assert self._tools.republish is not None, "a consumer that republishes needs a sender"
         message = self._next_attempt(delivery)
         name = delivery.producer, delivery.sequence
-        self._tools.counts[name] = message.count + REPUBLISH_ATTEMPTS
+        self._tools.counts[name] = message.count + 1
 
         def done(arrived: bool) -> None:
             self._republishing -= 1

@@ -1,4 +1,4 @@
-"""The last reader: `python -m gameday.traffic.drain RUN_FOLDER WINDOW_S WITHIN_S`.
+"""The last reader: `python -m gameday.traffic.drain RUN_FOLDER WINDOW_S WITHIN_S [CONTROL]`.
 
 New connections, manual ack, recorded before acked, over every queue of the contract, again and
 again until nothing came for a whole window. It exits 0 then, and 1 when time ran out or anything
@@ -17,7 +17,7 @@ from aio_pika.exceptions import AMQPError
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
 from gameday.traffic.deliveries import Reader
-from gameday.traffic.session import open_session, targets_from_environment
+from gameday.traffic.session import open_ledger, open_session, targets_from_environment
 
 PREFETCH = 500
 STEP_S = 0.25
@@ -70,22 +70,30 @@ class Drain:
         return True
 
 
-async def drain(folder: Path, window_s: float, within_s: float) -> bool:
-    """Drain the run in `folder`, over the first node that answers."""
+async def drain(folder: Path, window_s: float, within_s: float, control: str | None) -> bool:
+    """Drain the contract's queues, or a control's one, over the first node."""
     targets = targets_from_environment()
-    session = open_session(folder, "drain", targets)
-    queues = [queue.name for queue in session.contract.topology.queues]
-    reader = Drain(session.ledger)
+    if control is None:
+        session = open_session(folder, "drain", targets)
+        ledger, queues = session.ledger, [each.name for each in session.contract.topology.queues]
+    else:
+        ledger = open_ledger(folder, folder.name, f"{control}-drain", scope=control)
+        queues = [control]
+    reader = Drain(ledger)
     try:
         done = await reader.run(targets[0].url, queues, window_s, within_s)
     except (AMQPError, OSError, TimeoutError) as error:
         sys.stderr.write(f"the drain failed: {type(error).__name__}: {error}\n")
         return False
     finally:
-        session.close()
+        ledger.close()
     sys.stdout.write(f"{reader.drained}\n")
     return done
 
 
 if __name__ == "__main__":
-    sys.exit(0 if asyncio.run(drain(Path(sys.argv[1]), *map(float, sys.argv[2:4]))) else 1)
+    _, folder_, window_, within_, *control_ = sys.argv
+    finished = asyncio.run(
+        drain(Path(folder_), float(window_), float(within_), control_[0] if control_ else None)
+    )
+    sys.exit(0 if finished else 1)

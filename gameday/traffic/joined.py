@@ -10,6 +10,7 @@ import gevent
 import psutil
 
 from gameday.contracts.model import Producer
+from gameday.traffic.crash import end_on_defects
 from gameday.traffic.publisher import Publisher
 from gameday.traffic.wire import SOCKET_NAME, Wire
 
@@ -20,6 +21,7 @@ class Joined:
     """Obeys the run and reports to it; samples the generator once a second into `metrics/`."""
 
     def __init__(self, folder: Path, process: int) -> None:
+        end_on_defects()
         self._publishers: dict[str, tuple[Producer, Publisher]] = {}
         self._samples = (folder / "metrics" / f"generator-{process:04d}.jsonl").open("a")
         self._process = psutil.Process()
@@ -29,6 +31,7 @@ class Joined:
             "stop": self._stop,
             "surge": self._surge,
             "poison": self._poison,
+            "rebalance": self._rebalance,
         }
         self._wire = Wire(folder / SOCKET_NAME, hello, self._report, orders, _gone)
         self._sampler = gevent.spawn(self._sample_often)
@@ -61,6 +64,10 @@ class Joined:
             mix = contract.mix
             if mix.permanent or mix.invalid or mix.exhausted:
                 publisher.poison(count)
+
+    def _rebalance(self) -> None:
+        for _, publisher in self._publishers.values():
+            publisher.sender.rebalance()
 
     def _report(self) -> dict[str, Any]:
         senders = [publisher.sender for _, publisher in self._publishers.values()]

@@ -13,6 +13,7 @@ import gevent
 import pika
 from gevent.event import Event
 from pika.adapters.gevent_connection import GeventConnection
+from pika.exceptions import StreamLostError
 
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
@@ -63,6 +64,7 @@ class Link:
         self.resumed_ns = 0
         self.node = ""
         self._targets = targets
+        self._home = first
         self._next = first
         self._epochs = 0
         self._on_open = on_open
@@ -80,11 +82,21 @@ class Link:
         self._loop.join(within_s)
         self._loop.kill(block=False)
 
+    @property
+    def is_home(self) -> bool:
+        """Whether it stands on the node that it was given first."""
+        return self.is_open and self.node == self._targets[self._home % len(self._targets)].node
+
+    def go_home(self) -> None:
+        """Close in good order, and open on the node that it was given first."""
+        self._next = self._home
+        if self.connection is not None and self.connection.is_open:
+            self.connection.close()
+
     def drop(self) -> None:
         """Give this connection up without asking the other side, and open another."""
         connection = self.connection
         if connection is not None and self.is_open:
-            self._lost(connection, 0)
             _abort(connection)
 
     def _keep_open(self) -> None:
@@ -203,6 +215,5 @@ def _code(reason: Any) -> int:
 
 def _abort(connection: Any) -> None:
     """Close the socket at once. pika offers no public way that does not wait for the peer."""
-    transport = getattr(connection, "_transport", None)
-    if transport is not None:
-        transport.abort()
+    if not connection.is_closed:
+        connection._terminate_stream(StreamLostError("given up"))  # noqa: SLF001

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic_ns, time
-from typing import Any
+from typing import Any, Literal
 
 import gevent
 
@@ -24,6 +24,7 @@ from gameday.traffic.messages import Outgoing, digest
 
 SUSPECT_FOR_NS = 10_000_000_000
 SCAN_EVERY_S = 0.05
+LEAVE_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Manners:
     backoff_ms: int = 100
     backoff_factor: float = 2.0
     confirm_timeout_ms: int = 5000
+    believes: Literal["broker", "socket"] = "broker"  # Only a control takes the socket's word.
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class _Lane:
         self.templates: dict[int, Template] = {}
         self.tag = 0
         self.suspect_since_ns = 0
+        self.leaving = False
 
 
 class Sender:
@@ -115,6 +118,21 @@ class Sender:
         else:
             self._publish(link, message)
 
+    def rebalance(self) -> None:
+        """Bring each connection back to its first node, once nothing waits on it for a confirm."""
+        for link, lane in self._lanes.items():
+            if link.is_open and not link.is_home and not lane.leaving:
+                lane.leaving = True
+                gevent.spawn(self._leave, link, lane)
+
+    def _leave(self, link: Link, lane: _Lane) -> None:
+        with gevent.Timeout(LEAVE_WITHIN_S, False):
+            while lane.pending:
+                gevent.sleep(SCAN_EVERY_S)
+        if not lane.pending:
+            link.go_home()
+        lane.leaving = False
+
     def close(self) -> None:
         """Close all links; what is unanswered stays so in the ledger."""
         self._closing = True
@@ -130,7 +148,7 @@ class Sender:
         self._turn += 1
         suspect = blocked = None
         for link in order:
-            if not link.is_open:
+            if not link.is_open or self._lanes[link].leaving:
                 continue
             if link.is_blocked:
                 blocked = link
@@ -156,6 +174,8 @@ class Sender:
             int(time()), message.priority, message.extra,
         )  # fmt: skip
         link.connection._output_marshaled_frames([frames])  # noqa: SLF001  # See frames.py.
+        if self._manners.believes == "socket":
+            self._answered(link, lane.tag, positive=True, multiple=False)
 
     def _name_attempt(self, message: Outgoing) -> int:
         attempt = pack_attempt(self._ledger.process, message.count)
@@ -220,7 +240,8 @@ class Sender:
         link.channel.add_on_return_callback(
             lambda _, method, properties, body: self._returned(lane, method, properties, body)
         )
-        link.channel.confirm_delivery(lambda frame: self._answered(link, frame.method))
+        if self._manners.believes == "broker":
+            link.channel.confirm_delivery(lambda frame: self._heard(link, frame.method))
 
     def _lost(self, link: Link) -> None:
         lane = self._lanes[link]
@@ -241,16 +262,18 @@ class Sender:
         self.tally.returned += 1
         lane.returned.add((producer, sequence))
 
-    def _answered(self, link: Link, method: Any) -> None:
+    def _heard(self, link: Link, method: Any) -> None:
+        positive = method.NAME == "Basic.Ack"
+        self._answered(link, method.delivery_tag, positive=positive, multiple=method.multiple)
+
+    def _answered(self, link: Link, tag: int, *, positive: bool, multiple: bool) -> None:
         """Note a confirm or a nack, and settle all publishes that it names."""
         lane = self._lanes[link]
-        positive = method.NAME == "Basic.Ack"
         kind = Kind.CONFIRMED if positive else Kind.NACKED
-        flags = Flag.MULTIPLE if method.multiple else 0
-        tag = method.delivery_tag
+        flags = Flag.MULTIPLE if multiple else 0
         self._ledger.append(kind, monotonic_ns(), tag=tag, channel=link.channel_index, flags=flags)
         lane.suspect_since_ns = 0
-        for message in _settled(lane.pending, tag, multiple=method.multiple):
+        for message in _settled(lane.pending, tag, multiple=multiple):
             self._settle(lane, message, positive=positive)
 
     def _settle(self, lane: _Lane, message: Outgoing, *, positive: bool) -> None:

@@ -59,7 +59,10 @@ class Session:
     def tools(self) -> Tools:
         """What the consumers of this process share."""
         retries = any(each.retry == "republish" for each in self.contract.consumers)
-        manners = Manners(f"republish-{self.ledger.process}", pool=2, confirm_timeout_ms=2000)
+        # One attempt, and a long wait: a retried republish would multiply a message that is late.
+        manners = Manners(
+            f"republish-{self.ledger.process}", pool=2, attempts=1, confirm_timeout_ms=8000
+        )
         sender = Sender(self.ledger, self.targets, manners) if retries else None
         return Tools(self.ledger, self.targets, sender, validator(self.contract), {})
 

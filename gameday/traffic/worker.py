@@ -14,12 +14,14 @@ import gevent
 from gevent.event import Event
 
 from gameday.traffic.consumer import Consumer
+from gameday.traffic.crash import end_on_defects
 from gameday.traffic.session import Session, open_session, targets_from_environment
 from gameday.traffic.wire import SOCKET_NAME, Wire
 
 
 def main(arguments: list[str]) -> int:
     """Serve until told to stop; return the exit code."""
+    end_on_defects()
     folder, name, first = Path(arguments[0]), arguments[1], int(arguments[2])
     session = open_session(folder, name, targets_from_environment())
     contract = next(each for each in session.contract.consumers if each.name == name)
@@ -44,25 +46,30 @@ def _join(
         for consumer in consumers:
             consumer.delay_ms = delay_ms
 
+    def rebalance() -> None:
+        for consumer in consumers:
+            consumer.rebalance()
+
     hello = {"role": "worker", "name": name, "process": session.ledger.process}
     return Wire(
         folder / SOCKET_NAME,
         hello,
         lambda: _report(consumers),
-        {"slow": slow, "stop": stop.set},
+        {"slow": slow, "stop": stop.set, "rebalance": rebalance},
         stop.set,
     )
 
 
 def _report(consumers: list[Consumer]) -> dict[str, Any]:
     return {
+        "queue": consumers[0].queue,
         "delivered": sum(each.served.delivered for each in consumers),
         "handled": sum(each.served.handled for each in consumers),
         "rejected": sum(each.served.rejected for each in consumers),
         "retried": sum(each.served.retried for each in consumers),
         "unsettled": sum(each.unsettled for each in consumers),
         "consuming": sum(each.is_consuming for each in consumers),
-        "nodes": [each.link.node for each in consumers],
+        "nodes": [each.link.node for each in consumers if each.is_consuming],
     }
 
 

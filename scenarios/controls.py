@@ -1,0 +1,215 @@
+"""The negative controls: unsafe clients beside the real ones, each with a fault that can harm it.
+
+They run in a virtual host of their own and keep ledgers of their own scope. A run that does not
+see them lose messages could not have seen a real loss either.
+
+| control | baseline | what harms it |
+|---|---|---|
+| automatic ack | drained before anything happens | its slow consumer is killed with its hands full |
+| transient | delivered and acked | the node of its queue is killed, together with the real ones |
+| no confirms | delivered and acked | a link of its own swallows what it sends, then closes |
+"""
+
+import json
+import signal
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaos.fault import Site
+from chaos.journal import Journal
+from chaos.links import SwallowThenClose
+from gameday.clusters.broker import Broker
+from gameday.clusters.local import LocalCluster
+from gameday.clusters.wait import NotYet, wait_until
+from gameday.errors import HarnessError
+from gameday.traffic.link import Target
+from gameday.traffic.unsafe import AUTOMATIC_ACK, CONTROLS, NO_CONFIRMS, TRANSIENT
+from scenarios.crew import Crew
+from scenarios.switchboard import Switchboard
+
+BASELINE = 40
+HARMED = 150
+WITHIN_S = 20.0
+
+
+@dataclass
+class Controls:
+    """The three controls of one run."""
+
+    cluster: LocalCluster
+    broker: Broker
+    vhost: str
+    journal: Journal
+    site: Site
+    crew: Crew
+    board: Switchboard
+    transient_node: str
+    ready: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+    is_started: bool = False
+
+    def start(self) -> None:
+        """Start each control's clients, and let its baseline pass."""
+        self.is_started = True
+        self.broker.make_vhost(self.vhost)
+        for control in CONTROLS:
+            targets = self._targets(control)
+            self._start(control, "publish", targets)
+        names = {f"{control}-publish": 1 for control in CONTROLS}
+        self.board.wait_for(names, WITHIN_S)
+        for control in CONTROLS:
+            self._start(control, "consume", self._targets(control, consuming=True))
+        self.board.wait_for({f"{control}-consume": 1 for control in CONTROLS}, WITHIN_S)
+        for control in CONTROLS:
+            self._publish(control, BASELINE, 4.0)
+
+    def before(self, episode: str, victim: str | None) -> None:
+        """Put a control in harm's way before an episode's fault strikes."""
+        if episode == "kill-leader" and victim == self.transient_node:
+            self._baseline_passed(TRANSIENT)
+            self._episode(TRANSIENT, "begin")
+            self._end_consumer(TRANSIENT)
+            self._publish(TRANSIENT, HARMED, 1.0)
+            self._confirmed(TRANSIENT, BASELINE + HARMED)
+            self._fault(TRANSIENT, "intent", "kill_node", self.transient_node)
+            self._fault(TRANSIENT, "applied", "kill_node", self.transient_node)
+
+    def after(self, episode: str) -> None:
+        """Let an episode's control come to its end, and run those that need no episode."""
+        if episode == "kill-leader" and TRANSIENT in self.ready and TRANSIENT not in self.done:
+            evidence = {"with": f"{episode}.1"}
+            for step in ("observed", "reverting", "reverted", "restored"):
+                self._fault(TRANSIENT, step, "kill_node", self.transient_node, evidence)
+            self._episode(TRANSIENT, "end")
+            self.done.add(TRANSIENT)
+        if episode == "control":
+            self._harm_automatic_ack()
+            self._harm_no_confirms()
+
+    def finish(self) -> None:
+        """End the controls' clients and read their queues to the end."""
+        if not self.is_started:
+            return
+        for control in CONTROLS:
+            self._start_drain(control)
+        self.crew.stop("control")
+
+    def _harm_automatic_ack(self) -> None:
+        """Kill the consumer while it holds what the broker has forgotten already."""
+        control = AUTOMATIC_ACK
+        self._baseline_passed(control)
+        self._episode(control, "begin")
+        self._publish(control, HARMED, 1.0)
+        self._confirmed(control, BASELINE + HARMED)
+        client = self._client(f"{control}-consume")
+        self._fault(control, "intent", "kill_client", client)
+        self._fault(control, "applied", "kill_client", client)
+        self.board.signal(client, signal.SIGKILL)
+        wait_until(
+            lambda: not any(c.name == f"{control}-consume" for c in self.board.callers()),
+            WITHIN_S,
+            f"{client} was gone",
+        )
+        for step in ("observed", "reverting", "reverted", "restored"):
+            self._fault(control, step, "kill_client", client, {"client": "gone"})
+        self._episode(control, "end")
+        self.done.add(control)
+
+    def _harm_no_confirms(self) -> None:
+        """Publish into a link that swallows everything for two seconds and then closes."""
+        control = NO_CONFIRMS
+        self._baseline_passed(control)
+        self._episode(control, "begin")
+        self._publish(control, HARMED, 2.5)
+        site = self.site.for_episode(control, 5.0)
+        with SwallowThenClose(self.transient_node).inject(site):
+            pass
+        self._episode(control, "end")
+        self.done.add(control)
+
+    def _targets(self, control: str, *, consuming: bool = False) -> tuple[Target, ...]:
+        node = self.transient_node
+        url = self.cluster.amqp_url(node, self.vhost)
+        if control == NO_CONFIRMS and not consuming:
+            spare = self.cluster.spare_address(node)
+            url = url.replace(str(self.cluster.addresses(node).client), str(spare))
+        return (Target(node, url),)
+
+    def _start(self, control: str, half: str, targets: tuple[Target, ...]) -> None:
+        module = "gameday.traffic.unsafe"
+        words = [sys.executable, "-m", module, str(self.crew.folder), control, half]
+        self.crew.start(f"{control}-{half}", "control", words, targets_environment(targets))
+
+    def _publish(self, control: str, count: int, over_s: float) -> None:
+        self.board.tell_name(f"{control}-publish", "publish", count=count, over_s=over_s)
+
+    def _baseline_passed(self, control: str) -> None:
+        """Wait until everything of the baseline was handled: it must show no loss."""
+        self._wait(control, "consume", "control_handled", BASELINE)
+        self.ready.add(control)
+
+    def _confirmed(self, control: str, count: int) -> None:
+        self._wait(control, "publish", "control_confirmed", count)
+
+    def _wait(self, control: str, half: str, key: str, count: int) -> None:
+        def reached() -> bool | NotYet:
+            seen = sum(
+                caller.report.get(key, 0)
+                for caller in self.board.callers("control")
+                if caller.name == f"{control}-{half}"
+            )
+            return True if seen >= count else NotYet(f"{seen} of {count}")
+
+        wait_until(reached, WITHIN_S, f"{control}: {key}")
+
+    def _end_consumer(self, control: str) -> None:
+        self.board.tell_name(f"{control}-consume", "stop")
+        wait_until(
+            lambda: not any(c.name == f"{control}-consume" for c in self.board.callers()),
+            WITHIN_S,
+            f"the consumer of {control} ended",
+        )
+
+    def _client(self, name: str) -> str:
+        for client in self.board.clients():
+            if client.name.startswith(name):
+                return client.name
+        raise HarnessError(f"the control's client {name} is gone")
+
+    def _start_drain(self, control: str) -> None:
+        """Consume what is left of a control's queue, in the control's scope."""
+        if any(c.name == f"{control}-consume" for c in self.board.callers()):
+            self._end_consumer(control)
+        targets = self._targets(control, consuming=True)
+        module = "gameday.traffic.drain"
+        words = [sys.executable, "-m", module, str(self.crew.folder), "2", "20", control]
+        member = self.crew.start(
+            f"{control}-drain", "control", words, targets_environment(targets)
+        )
+        wait_until(lambda: member.process.poll() is not None, 40, f"the drain of {control} ended")
+        member.ended = True
+        ok = member.process.returncode == 0
+        self.journal.append("drain", gate=f"{control}", ok=ok, detail="control's queue read out")
+
+    def _episode(self, control: str, at: str) -> None:
+        self.journal.append(
+            "episode", episode=control, name=control, at=at, control=control,
+            faults=[f"{control}.1"],
+        )  # fmt: skip
+
+    def _fault(
+        self, control: str, step: str, kind: str, target: str, evidence: dict[str, Any] | None = None
+    ) -> None:
+        more: dict[str, Any] = {"evidence": evidence} if evidence else {}
+        if step == "intent":
+            more = {"revert": {"kind": "nothing", "values": {}}, "ttl_s": 600.0}
+        self.journal.append(
+            "fault", fault=f"{control}.1", episode=control, kind=kind, fault_class="control",
+            target=target, parameters={}, step=step, **more,
+        )  # fmt: skip
+
+
+def targets_environment(targets: tuple[Target, ...]) -> dict[str, str]:
+    """Return the environment that tells a client where to connect."""
+    return {"GAMEDAY_TARGETS": json.dumps([[each.node, each.url] for each in targets])}

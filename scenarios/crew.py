@@ -1,0 +1,171 @@
+"""The load processes of a run: Locust with the producers, and workers of each consuming service.
+
+Each is started with the run's marker in its environment, so that whoever cleans up later finds
+exactly these; addresses with their passwords go by the environment too, never by arguments.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaos.journal import Journal
+from gameday.clusters.wait import wait_until
+from gameday.contracts.model import Consumer, Contract
+from gameday.errors import HarnessError
+from gameday.traffic.link import Target
+
+ROOT = Path(__file__).parents[1]
+LOADTESTS = ROOT / "loadtests"
+ENDS_WITHIN_S = 30.0
+
+
+@dataclass
+class Member:
+    """One process of the crew."""
+
+    name: str
+    role: str
+    process: subprocess.Popen[bytes]
+    ended: bool = False
+
+
+@dataclass
+class Crew:
+    """Starts, counts and stops the load processes of one run."""
+
+    folder: Path
+    contract: Contract
+    targets: tuple[Target, ...]
+    seed: int
+    journal: Journal
+    marker: Mapping[str, str] = field(default_factory=dict)
+    members: list[Member] = field(default_factory=list)
+    started: dict[str, int] = field(default_factory=dict)
+
+    def start_all(self) -> dict[str, int]:
+        """Start everything that the contract says; return how many of each name will call."""
+        self.start_locust()
+        for consumer in self.contract.consumers:
+            self.add_workers(consumer.name, consumer.workers)
+        return {"locust": 1, **{each.name: each.workers for each in self.contract.consumers}}
+
+    def start_locust(self) -> None:
+        """Start Locust headless, with the system's producers as its users."""
+        words = [
+            sys.executable, "-m", "locust", "-f", str(LOADTESTS), "--headless", "--only-summary",
+            "--users", str(len(self.contract.producers)), "--spawn-rate", "100",
+            "--stop-timeout", "60", "--seed", str(self.seed), "--skip-log-setup",
+        ]  # fmt: skip
+        extra = {"GAMEDAY_RUN_FOLDER": str(self.folder), "GAMEDAY_SYSTEM": self.contract.system}
+        self._start("locust", "publisher", words, extra)
+
+    def add_workers(self, name: str, count: int) -> None:
+        """Start workers of a consuming service, each on the next node."""
+        known = {each.name: each for each in self.contract.consumers}
+        consumer: Consumer = known[name]
+        for _ in range(count):
+            first = self.started.get(name, 0)
+            self.started[name] = first + 1
+            module = "gameday.traffic.worker"
+            words = [sys.executable, "-m", module, str(self.folder), consumer.name, str(first)]
+            self._start(f"{name}-{first}", "worker", words, {})
+
+    def start(self, name: str, role: str, words: list[str], extra: Mapping[str, str]) -> Member:
+        """Start one further process, such as a control's client."""
+        return self._start(name, role, words, extra)
+
+    def unmeant(self, meant: set[int]) -> list[Member]:
+        """Return members that ended although nobody wanted them to; each is journalled once."""
+        lost = []
+        for member in self.members:
+            code = member.process.poll()
+            if code is None or member.ended:
+                continue
+            member.ended = True
+            wanted = member.process.pid in meant
+            self._note(member, "ended", meant=wanted, code=code)
+            if not wanted:
+                lost.append(member)
+        return lost
+
+    def stop(self, role: str, within_s: float = ENDS_WITHIN_S) -> bool:
+        """Ask all of a role to end in good order; kill what does not; True when none was killed."""
+        chosen = [each for each in self.members if each.role == role and not each.ended]
+        for member in chosen:
+            if member.process.poll() is None:
+                member.process.terminate()
+        clean = True
+        for member in chosen:
+            clean &= self._await_end(member, within_s)
+        return clean
+
+    def kill_all(self) -> None:
+        """End every process at once."""
+        for member in self.members:
+            if member.process.poll() is None:
+                member.process.kill()
+                member.process.wait(10)
+
+    def _await_end(self, member: Member, within_s: float) -> bool:
+        try:
+            code = member.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            member.process.kill()
+            code = member.process.wait(10)
+        member.ended = True
+        self._note(member, "ended", meant=True, code=code)
+        return code == 0
+
+    def _start(self, name: str, role: str, words: list[str], extra: Mapping[str, str]) -> Member:
+        pairs = json.dumps([[target.node, target.url] for target in self.targets])
+        environment = {
+            **os.environ,
+            **self.marker,
+            "GAMEDAY_TARGETS": pairs,
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+            **extra,
+        }
+        log = (self.folder / "logs" / f"{name}.log").open("ab")
+        try:
+            process = subprocess.Popen(
+                words,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HarnessError(f"{name} cannot be started: {error.strerror}") from error
+        finally:
+            log.close()
+        member = Member(name, role, process)
+        self.members.append(member)
+        self._note(member, "started", meant=True, code=None)
+        return member
+
+    def _note(self, member: Member, state: str, *, meant: bool, code: int | None) -> None:
+        self.journal.append(
+            "process",
+            process=None,
+            role=member.name,
+            pid=member.process.pid,
+            state=state,
+            meant=meant,
+            code=code,
+        )
+
+
+def run_drain(crew: Crew, window_s: float, within_s: float) -> tuple[bool, str]:
+    """Read every queue to its end in a process of its own; return whether it finished, and why."""
+    module = "gameday.traffic.drain"
+    words = [sys.executable, "-m", module, str(crew.folder), str(window_s), str(within_s)]
+    member = crew.start("drain", "drain", words, {})
+    wait_until(lambda: member.process.poll() is not None, within_s + 30, "the drain to end")
+    member.ended = True
+    said = (crew.folder / "logs" / "drain.log").read_text(errors="replace").strip()
+    return member.process.returncode == 0, said.splitlines()[-1] if said else ""

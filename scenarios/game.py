@@ -1,0 +1,66 @@
+"""Everything that the phases of one run hold in common.
+
+The phases are functions over a `Game`: `prepare`, `steady`, `trouble`, `finish`. It has no logic
+of its own beyond small questions that several phases ask.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaos.fault import Site
+from chaos.journal import Journal
+from chaos.plan import Plan
+from gameday.clusters.broker import Broker
+from gameday.clusters.local import LocalCluster
+from gameday.contracts.model import Contract
+from gameday.errors import HarnessError
+from scenarios.controls import Controls
+from scenarios.crew import Crew
+from scenarios.screen import Screen
+from scenarios.suites import main_queue
+from scenarios.switchboard import Switchboard
+
+
+@dataclass
+class Game:
+    """One run on a cluster of our own: its folder, its contract, and what works in it."""
+
+    folder: Path
+    contract: Contract
+    cluster: LocalCluster
+    broker: Broker
+    vhost: str
+    journal: Journal
+    site: Site
+    crew: Crew
+    board: Switchboard
+    plan: Plan
+    screen: Screen
+    controls: Controls
+    lost_members: list[str] = field(default_factory=list)
+
+    @property
+    def main_queue(self) -> str:
+        """The queue that faults strike at."""
+        return main_queue(self.contract)
+
+    @property
+    def work_queues(self) -> tuple[str, ...]:
+        """The queues that have consumers."""
+        return tuple(consumer.queue for consumer in self.contract.consumers)
+
+    def phase(self, name: str, at: str) -> None:
+        """Note where a phase begins or ends."""
+        self.journal.append("phase", name=name, at=at)
+        if at == "begin":
+            self.screen.phase(name)
+
+    def watch_crew(self) -> None:
+        """Look whether a process of ours ended that was not meant to."""
+        for member in self.crew.unmeant(self.board.meant):
+            self.lost_members.append(member.name)
+            if member.role == "publisher":
+                raise HarnessError(
+                    f"the load process {member.name} ended by itself (exit code "
+                    f"{member.process.returncode}): see {self.folder}/logs/{member.name}.log"
+                )

@@ -1,0 +1,25 @@
+"""What somebody asked a run to do, as a value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Suite = Literal["smoke", "full"]
+ClusterKind = Literal["local", "attached"]
+SettingsChoice = Literal["tuned", "stock"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """One run: whose, which suite, on what, with which seed, and where its folder goes."""
+
+    system: str = "sparki"
+    suite: Suite = "smoke"
+    scenario: str | None = None
+    plan: Path | None = None
+    cluster: ClusterKind = "local"
+    broker: str | None = None
+    broker_settings: SettingsChoice = "tuned"
+    alternative: str | None = None
+    seed: int = 1
+    out: Path | None = None

@@ -1,0 +1,103 @@
+"""Prepare: a virtual host of the run's own, the contract's topology in it, read back."""
+
+from typing import Any
+from urllib.parse import quote
+
+from gameday.clusters.broker import Broker
+from gameday.clusters.wait import NotYet, wait_until
+from gameday.contracts.definitions import from_definitions, to_definitions
+from gameday.contracts.model import Contract, Topology
+from gameday.contracts.topology import difference
+from gameday.errors import PrepareError
+from scenarios.game import Game
+
+READY_WITHIN_S = 40.0
+
+
+def prepare(game: Game) -> None:
+    """Declare the topology, read it back, and wait until every copy of every queue is in step."""
+    game.phase("prepare", "begin")
+    declare(game.broker, game.vhost, game.contract)
+    found = compare(game, None, "before")
+    if found:
+        raise PrepareError(
+            "the broker did not take the contract's topology as it stands: " + "; ".join(found)
+        )
+    note_members(game)
+    note_health(game, "prepare")
+    game.phase("prepare", "end")
+
+
+def declare(broker: Broker, vhost: str, contract: Contract) -> None:
+    """Make the virtual host and import the contract's definitions into it."""
+    broker.make_vhost(vhost)
+    version = broker.cluster.version
+    definitions = to_definitions(contract, vhost, version)
+    api = broker.cluster.management(broker.serving_node())
+    parts = ("policies", "queues", "exchanges", "bindings")
+    body = {part: [_without_vhost(each) for each in definitions[part]] for part in parts}
+    api.post(f"/api/definitions/{quote(vhost, safe='')}", body)
+
+
+def compare(game: Game, episode: str | None, at: str) -> list[str]:
+    """Read the topology back and journal every difference from the contract."""
+    observed = read_topology(game.broker, game.vhost)
+    version = game.cluster.version
+    found = list(difference(game.contract.topology, observed, version))
+    game.journal.append("topology", episode=episode, at=at, difference=found)
+    return found
+
+
+def read_topology(broker: Broker, vhost: str) -> Topology:
+    """Return the topology that the broker has."""
+    found: dict[str, Any] = dict(broker.export_definitions(vhost))
+    queues = [
+        {**queue, "arguments": {"x-queue-type": queue["type"], **queue["arguments"]}}
+        for queue in found["queues"]
+    ]
+    return from_definitions({**found, "queues": queues}, vhost)
+
+
+def note_members(game: Game) -> None:
+    """Wait until each queue has all its copies in step, then journal where they are."""
+
+    def complete() -> bool | NotYet:
+        behind = {
+            name: sorted(state.members - state.in_step)
+            for name, state in game.broker.queues(game.vhost).items()
+            if state.members != state.in_step
+        }
+        return NotYet(behind) if behind else True
+
+    wait_until(complete, READY_WITHIN_S, "every copy of every queue in step")
+    queues = {
+        name: {
+            "type": state.type,
+            "leader": state.leader,
+            "members": sorted(state.members),
+            "online": sorted(state.in_step),
+        }
+        for name, state in game.broker.queues(game.vhost).items()
+    }
+    game.journal.append("members", queues=queues)
+
+
+def note_health(game: Game, at: str) -> bool:
+    """Journal every node's own view of the cluster."""
+    views = game.broker.views()
+    problems = game.broker.problems()
+    known = {n: v for n, v in views.items() if not isinstance(v, Exception)}
+    game.journal.append(
+        "health",
+        at=at,
+        healthy=not problems,
+        views={name: sorted(view.running) for name, view in known.items()},
+        partitions=sorted({each for view in known.values() for each in view.partitions}),
+        alarms=sorted({f"{a.kind} on {a.node}" for view in known.values() for a in view.alarms}),
+        detail="; ".join(problems),
+    )
+    return not problems
+
+
+def _without_vhost(definition: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in definition.items() if key != "vhost"}

@@ -1,0 +1,73 @@
+"""Steady: warm up until the rates hold, then measure a baseline. Not steady: nothing is injected."""
+
+from gameday.clusters.wait import NotYet, wait_until
+from gameday.errors import HarnessError
+from scenarios.game import Game
+
+CALLS_WITHIN_S = 60.0
+WARM_WITHIN_S = 60.0
+WARM_FOR_S = 3.0
+BASELINE_S = 12.0
+SLACK = 0.85
+"""Deliveries must keep up with this part of what is offered before a baseline means anything."""
+
+
+class NotSteadyError(HarnessError):
+    """The load never ran evenly without a fault, so no fault was injected."""
+
+
+def steady(game: Game) -> None:
+    """Start the load, wait until it runs evenly, and let the baseline pass."""
+    game.phase("steady", "begin")
+    expected = game.crew.start_all()
+    game.board.wait_for(expected, CALLS_WITHIN_S)
+    _wait(game, lambda: _connected(game), CALLS_WITHIN_S, "every pool and consumer connected")
+    game.board.start_publishers()
+    game.controls.start()
+    _wait(game, _Warm(game), WARM_WITHIN_S, "rates held")
+    game.phase("baseline", "begin")
+    game.screen.wait(BASELINE_S, "baseline", game.watch_crew)
+    game.phase("baseline", "end")
+    game.phase("steady", "end")
+
+
+def _connected(game: Game) -> bool | NotYet:
+    connected, pool = game.board.total("connected"), game.board.total("pool")
+    consuming = game.board.total("consuming")
+    wanted = sum(each.workers * each.concurrency for each in game.contract.consumers)
+    wanted_pool = sum(each.pool for each in game.contract.producers)
+    if connected == pool == wanted_pool and consuming >= wanted:
+        return True
+    return NotYet(f"{connected} of {wanted_pool} connections, {consuming} of {wanted} consumers")
+
+
+def _wait(game: Game, predicate: object, within_s: float, what: str) -> None:
+    try:
+        wait_until(predicate, within_s, what, poll_ms=200)  # type: ignore[arg-type]
+    except HarnessError as error:
+        game.watch_crew()
+        raise NotSteadyError(str(error)) from error
+
+
+class _Warm:
+    """Whether deliveries have kept up with what was offered for a while."""
+
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        self._since: tuple[float, int, int] | None = None
+
+    def __call__(self) -> bool | NotYet:
+        board, now = self._game.board, self._game.screen.now()
+        offered, handled = board.total("offered"), board.total("handled")
+        if self._since is None and handled:
+            self._since = now, offered, handled
+        if self._since is None:
+            return NotYet("nothing handled yet")
+        since, offered_then, handled_then = self._since
+        if now - since < WARM_FOR_S:
+            return NotYet(f"{now - since:.1f} s of {WARM_FOR_S:g}")
+        share = (handled - handled_then) / max(1, offered - offered_then)
+        if share >= SLACK:
+            return True
+        self._since = now, offered, handled
+        return NotYet(f"{share:.0%} of what was offered was handled")

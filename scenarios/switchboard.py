@@ -1,0 +1,197 @@
+"""The run's end of the line to its load processes, and what faults may do to them.
+
+It listens on a Unix socket in the run folder. Each load process says hello with its name and pid,
+and reports twice a second; the latest report of each is what progress shows. The ledgers, not
+these reports, are what is judged.
+"""
+
+import json
+import os
+import signal as signals
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chaos.traffic import Client
+from gameday.clusters.wait import wait_until
+from gameday.errors import HarnessError
+from gameday.traffic.wire import SOCKET_NAME, short_path
+
+
+@dataclass
+class Caller:
+    """One load process on the line: what it said of itself, and its latest report."""
+
+    name: str
+    role: str
+    process: int
+    pid: int
+    line: socket.socket
+    report: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, Any] = field(default_factory=dict)
+    gone: bool = False
+
+
+class Switchboard:
+    """Takes calls from load processes; serves `chaos.traffic.Traffic` to faults."""
+
+    def __init__(self, folder: Path, add_workers: Callable[[str, int], None]) -> None:
+        self.meant: set[int] = set()
+        self._add_workers = add_workers
+        self._callers: list[Caller] = []
+        self._lock = threading.Lock()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._path = folder / SOCKET_NAME
+        self._listener.bind(short_path(self._path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Hang up on everybody: a load process that hears nothing more ends by itself."""
+        self._listener.close()
+        with self._lock:
+            for caller in self._callers:
+                caller.line.close()
+        self._path.unlink(missing_ok=True)
+
+    def callers(self, role: str | None = None) -> list[Caller]:
+        """Return who is on the line, in the order of their calls."""
+        with self._lock:
+            return [c for c in self._callers if not c.gone and role in {None, c.role}]
+
+    def total(self, key: str) -> int:
+        """Add a figure up over the latest reports of all that ever called."""
+        with self._lock:
+            return sum(int(caller.report.get(key, 0)) for caller in self._callers)
+
+    def tell(self, role: str, do: str, **words: Any) -> None:
+        """Give an order to everybody of a role."""
+        for caller in self.callers(role):
+            _order(caller, {"do": do, **words})
+
+    def tell_name(self, name: str, do: str, **words: Any) -> None:
+        """Give an order to the processes of one name."""
+        for caller in self.callers():
+            if caller.name == name:
+                _order(caller, {"do": do, **words})
+
+    def wait_for(self, names: dict[str, int], within_s: float) -> None:
+        """Wait until so many processes of each name have called."""
+
+        def missing() -> bool:
+            here = [caller.name for caller in self.callers()]
+            return all(here.count(name) >= count for name, count in names.items())
+
+        wait_until(missing, within_s, f"the load processes {names} to call")
+
+    # What faults may do (chaos.traffic.Traffic).
+
+    def clients(self) -> tuple[Client, ...]:
+        """Return every client process that is alive, named by its process number."""
+        roles = {"publisher": "publisher", "worker": "worker"}
+        return tuple(
+            Client(
+                name=f"{caller.name}-{caller.process}",
+                role=roles.get(caller.role, "control"),  # type: ignore[arg-type]
+                process=caller.process,
+                pid=caller.pid,
+                node=next(iter(caller.report.get("nodes", ())), ""),
+                queue=str(caller.report.get("queue", "")),
+            )
+            for caller in self.callers()
+        )
+
+    def stop_publishers(self) -> None:
+        """Let nothing more fall due."""
+        self.tell("publisher", "stop")
+
+    def start_publishers(self) -> None:
+        """Let messages fall due again."""
+        self.tell("publisher", "start")
+
+    def kill(self, client: str) -> None:
+        """Kill a client as `kill -9` does."""
+        self.signal(client, signals.SIGKILL)
+
+    def signal(self, client: str, number: int) -> None:
+        """Send a client a signal; its end is meant from now on."""
+        found = self._find(client)
+        if number not in {signals.SIGSTOP, signals.SIGCONT}:
+            self.meant.add(found.pid)
+        try:
+            os.kill(found.pid, number)
+        except ProcessLookupError as error:
+            raise HarnessError(f"the client {client} is no longer there") from error
+
+    def pause(self, client: str) -> None:
+        """Suspend a client's process."""
+        self.signal(client, signals.SIGSTOP)
+
+    def resume(self, client: str) -> None:
+        """Let a suspended client go on."""
+        self.signal(client, signals.SIGCONT)
+
+    def add_workers(self, consumer: str, count: int) -> None:
+        """Start further workers of a consuming service."""
+        self._add_workers(consumer, count)
+
+    def surge(self, count_factor: float) -> None:
+        """Let every producer that has a surge send it."""
+        self.tell("publisher", "surge", factor=count_factor)
+
+    def poison(self, count: int) -> None:
+        """Let every producer that knows poison send so many messages of it."""
+        self.tell("publisher", "poison", count=count)
+
+    def _find(self, client: str) -> Caller:
+        for caller in self.callers():
+            if f"{caller.name}-{caller.process}" == client:
+                return caller
+        raise HarnessError(f"no client {client} is on the line")
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                line, _ = self._listener.accept()
+            except OSError:
+                return  # Closed: the run is over.
+            threading.Thread(target=self._listen, args=(line,), daemon=True).start()
+
+    def _listen(self, line: socket.socket) -> None:
+        caller: Caller | None = None
+        for text in _lines(line):
+            message = json.loads(text)
+            if caller is None:
+                caller = Caller(line=line, **message["hello"])
+                with self._lock:
+                    self._callers.append(caller)
+            elif "report" in message:
+                caller.report = message["report"]
+            else:
+                caller.said.update(message)
+        if caller is not None:
+            caller.gone = True
+
+
+def _order(caller: Caller, order: dict[str, Any]) -> None:
+    try:
+        caller.line.sendall(json.dumps(order).encode() + b"\n")
+    except OSError:
+        caller.gone = True
+
+
+def _lines(line: socket.socket) -> Any:
+    """Yield whole lines until the other side hangs up."""
+    buffer = b""
+    while True:
+        try:
+            data = line.recv(65536)
+        except OSError:
+            return
+        if not data:
+            return
+        *whole, buffer = (buffer + data).split(b"\n")
+        yield from whole

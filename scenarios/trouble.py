@@ -1,0 +1,163 @@
+"""Trouble: the plan's episodes, one after another, each put right before the next begins.
+
+    everything in its place -> surge -> intent .. observed -> the fault lasts -> reverted ..
+    restored -> healthy -> recovery -> topology compared -> the next episode
+"""
+
+from chaos.plan import FILE_NAME, Episode, Plan, resolve
+from gameday.clusters.leaders import move_leaders
+from gameday.clusters.wait import NotYet, wait_until
+from gameday.errors import HarnessError
+from scenarios.game import Game
+from scenarios.prepare import compare, note_health
+
+HEALTHY_WITHIN_S = 90.0
+PLACES_WITHIN_S = 20.0
+BACKLOG_WITHIN_S = 6.0
+QUIET = frozenset({"nothing", "poison"})
+"""Kinds that break nothing: they need no victim and no backlog."""
+
+
+def trouble(game: Game) -> None:
+    """Carry the plan out, and write down what it turned out to be."""
+    game.phase("trouble", "begin")
+    begun = game.screen.now()
+    for episode in game.plan.episodes:
+        at_s = game.screen.now() - begun
+        game.plan = _play(game, game.plan, episode.model_copy(update={"at_s": round(at_s, 3)}))
+        game.plan.save(game.folder / FILE_NAME)
+    game.phase("trouble", "end")
+
+
+def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
+    """Play one episode; return the plan with its targets resolved."""
+    strikes = any(entry.kind not in QUIET for entry in episode.faults)
+    victim = take_places(game, episode) if strikes else None
+    resolved = resolve(
+        episode,
+        game.cluster.nodes,
+        game.broker.queue_leaders(game.vhost),
+        game.board.clients(),
+    )
+    if strikes:
+        game.controls.before(episode.id, victim)
+        _raise_backlog(game)
+    _note_exposure(game, episode, victim)
+    _leaders(game, episode, "before")
+    game.journal.append(
+        "episode", episode=episode.id, name=episode.name, at="begin",
+        control=episode.control, faults=list(episode.fault_ids()),
+    )  # fmt: skip
+    _break(game, resolved)
+    _recover(game, episode)
+    game.journal.append(
+        "episode", episode=episode.id, name=episode.name, at="end",
+        control=episode.control, faults=list(episode.fault_ids()),
+    )  # fmt: skip
+    return plan.with_episode(resolved)
+
+
+def _break(game: Game, episode: Episode) -> None:
+    """Inject the episode's faults, and let them last."""
+    game.screen.fault(episode.name)
+    site = game.site.for_episode(episode.id, episode.for_s)
+    with episode.fault().inject(site):
+        game.screen.wait(episode.for_s, episode.name, game.watch_crew)
+    game.screen.fault(None)
+
+
+def _recover(game: Game, episode: Episode) -> None:
+    """Wait until the cluster is healthy, give the clients their time, and compare."""
+    game.broker.wait_healthy(HEALTHY_WITHIN_S)
+    game.controls.after(episode.id)
+    game.screen.wait(episode.recover_s, f"recovery after {episode.name}", game.watch_crew)
+    _leaders(game, episode, "after")
+    note_health(game, "after-episode")
+    compare(game, episode.id, "after")
+
+
+def take_places(game: Game, episode: Episode) -> str:
+    """Bring clients to their first nodes and the leaders to the victim; return the victim."""
+    victim = victim_of(game, episode)
+    game.board.tell("publisher", "rebalance")
+    game.board.tell("worker", "rebalance")
+    move_leaders(game.broker, game.vhost, game.work_queues, victim)
+    wait_until(
+        lambda: _in_place(game, victim), PLACES_WITHIN_S, f"clients back in place on {victim}"
+    )
+    compare(game, episode.id, "before")
+    return victim
+
+
+def victim_of(game: Game, episode: Episode) -> str:
+    """Return the node that shall lead: the plan's, else another one for each episode."""
+    for entry in episode.faults:
+        if entry.target in game.cluster.nodes:
+            return str(entry.target)
+    order = [each.id for each in game.plan.episodes]
+    return game.cluster.nodes[order.index(episode.id) % len(game.cluster.nodes)]
+
+
+def _in_place(game: Game, victim: str) -> bool | NotYet:
+    publishing, consuming = _on_node(game, victim)
+    wanted = sum(each.pool for each in game.contract.producers)
+    connected = game.board.total("connected")
+    if publishing >= 3 and consuming >= 1 and connected == wanted:
+        return True
+    return NotYet(
+        f"{publishing} connections and {consuming} consumers on {victim}, "
+        f"{connected} of {wanted} connections in all"
+    )
+
+
+def _on_node(game: Game, node: str) -> tuple[int, int]:
+    """Count the main queue's publishing connections and consumers on a node."""
+    publishing = sum(
+        each.report.get("nodes", []).count(node) for each in game.board.callers("publisher")
+    )
+    consuming = sum(
+        each.report.get("nodes", []).count(node)
+        for each in game.board.callers("worker")
+        if each.report.get("queue") == game.main_queue
+    )
+    return publishing, consuming
+
+
+def _raise_backlog(game: Game) -> None:
+    """Let the surge fall due, and wait until it stands in the queue."""
+    game.board.surge(1.0)
+    wanted = max(each.surge for each in game.contract.producers) // 2
+
+    def stands() -> bool | NotYet:
+        ready, unsettled = game.broker.message_counts(game.vhost)[game.main_queue]
+        return True if ready + unsettled >= wanted else NotYet(f"{ready} ready")
+
+    try:
+        wait_until(stands, BACKLOG_WITHIN_S, "a backlog stood", poll_ms=50)
+    except HarnessError as error:
+        game.journal.append("note", text=str(error))  # The exposure rule judges it.
+
+
+def _note_exposure(game: Game, episode: Episode, victim: str | None) -> None:
+    """Journal what the fault is about to strike at."""
+    if victim is None:
+        return
+    leaders = game.broker.queue_leaders(game.vhost)
+    counts = game.broker.message_counts(game.vhost)
+    publishing, consuming = _on_node(game, victim)
+    game.journal.append(
+        "exposure",
+        episode=episode.id,
+        victim=victim,
+        queues={
+            name: {"leader": leaders.get(name), "confirmed_unsettled": sum(counts[name])}
+            for name in game.work_queues
+        },
+        connections_on_victim=publishing,
+        consumers_on_victim=consuming,
+    )
+
+
+def _leaders(game: Game, episode: Episode, at: str) -> None:
+    leaders = game.broker.queue_leaders(game.vhost)
+    game.journal.append("leaders", episode=episode.id, at=at, leaders=leaders)
