@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from reports.material import Json, Material
+from reports.words import quantity
 
 STEPS = {
     "intent": "requested_s",
@@ -87,6 +88,6 @@ def _effect(events: list[Json]) -> str:
     for event in events:
         if event.get("step") in ("observed", "not_observed"):
             found = event.get("evidence") or {}
-            text = "; ".join(f"{key}: {value}" for key, value in sorted(found.items()))
+            text = quantity(found) if found else ""
             return text if event["step"] == "observed" else f"not observed {text}".strip()
     return "no proof was recorded"

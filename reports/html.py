@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.document import STATUS_WORDS, Document
+from reports.words import DASH
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,6 +30,7 @@ def write_html(document: Document) -> str:
         document=document,
         style=Markup(style),  # noqa: S704  It is our own file.
         status_words=STATUS_WORDS,
+        dash=DASH,
     )
 
 

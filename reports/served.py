@@ -12,7 +12,7 @@ from gameday.history.checks.sla import latencies
 from gameday.history.run import Run
 from reports.material import Material
 
-COLUMNS = ("queue", "priority", "due_s", "latency_ms", "phase", "blocked")
+COLUMNS = ("queue", "priority", "due_s", "latency_ms", "phase", "episode", "blocked")
 
 
 def served(material: Material) -> pd.DataFrame:
@@ -35,6 +35,7 @@ def _due_s(run: Run) -> "pd.Series[float]":
 def _of_queue(run: Run, queue: str, due: "pd.Series[float]") -> pd.DataFrame:
     found = latencies(run, queue)
     phases = np.array([window.phase for window in run.windows.windows])
+    episodes = np.array([window.episode or "" for window in run.windows.windows])
     return pd.DataFrame(
         {
             "queue": queue,
@@ -42,6 +43,7 @@ def _of_queue(run: Run, queue: str, due: "pd.Series[float]") -> pd.DataFrame:
             "due_s": due.reindex(found.message).to_numpy(),
             "latency_ms": found.milliseconds,
             "phase": phases[found.window],
+            "episode": episodes[found.window],
             "blocked": found.blocked,
         }
     )

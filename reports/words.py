@@ -90,4 +90,5 @@ def _with_unit(value: float, unit: str) -> str:
         return milliseconds(value)
     if unit == "s":
         return seconds(value)
-    return f"{decimal(value)} {unit}".rstrip()
+    one = value == 1 and unit.endswith("s")
+    return f"{decimal(value)} {unit.removesuffix('s') if one else unit}".rstrip()

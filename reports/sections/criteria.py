@@ -2,17 +2,14 @@
 
 from collections.abc import Collection
 
-from reports.document import Block, Cell, Fold, Section, Table, Text, code, number, status
+from reports.document import Block, Cell, Fold, Heading, Section, Table, Text, code, number, status
 from reports.examples import examples
 from reports.material import Json, Material
 from reports.requirements import HARNESS, claimed, requirements, worst
 from reports.sections.evidence import details, messages
 from reports.words import DASH, anchor, decimal, listed, plural, quantity
 
-COLUMNS = (
-    "Criterion", "Requirement", "Statement", "Status", "Measured", "Threshold", "Margin",
-    "Evidence",
-)  # fmt: skip
+COLUMNS = ("Criterion", "Requirement", "Statement", "Status", "Measured", "Threshold", "Margin")
 
 
 def criteria(material: Material) -> Section:
@@ -24,7 +21,7 @@ def criteria(material: Material) -> Section:
     anchors = tuple(_anchor(one) for one in found)
     blocks: list[Block] = [
         Table(
-            "Every criterion, the worst first",
+            "Every criterion, the worst first; each leads to its evidence",
             COLUMNS,
             tuple(_row(one) for one in found),
             anchors=anchors,
@@ -34,6 +31,7 @@ def criteria(material: Material) -> Section:
         else Text("No criterion was judged.", "missing")
     ]
     told = examples(material)
+    blocks += [Heading("Evidence")] if found else []
     blocks += [_fold(one, told) for one in found]
     return Section("criteria", "Criteria", _lead(found, len(left)), tuple(blocks))
 
@@ -72,14 +70,13 @@ def _row(one: Json) -> tuple[Cell, ...]:
     unit = str(one.get("unit") or "")
     requirement = str(one.get("requirement") or "")
     return (
-        code(str(one.get("id"))),
+        code(str(one.get("id")), f"#evidence-{anchor(str(one.get('id')))}"),
         Cell("the harness" if requirement == HARNESS else requirement),
         Cell(str(one.get("statement") or ""), note=_because(one)),
         status(str(one.get("status"))),
         number(quantity(one.get("measured"), unit), _sample(one)),
         number(quantity(one.get("threshold"), unit)),
-        number(_margin(one, unit)),
-        Cell("evidence", href=f"#evidence-{anchor(str(one.get('id')))}"),
+        number(*_margin(one, unit)),
     )
 
 
@@ -89,7 +86,7 @@ def _because(one: Json) -> str:
 
 def _sample(one: Json) -> str:
     parts = []
-    if one.get("n") is not None:
+    if one.get("n"):
         parts.append(f"n = {quantity(one['n'])}")
     interval = one.get("interval")
     if isinstance(interval, list) and len(interval) == 2:
@@ -98,7 +95,7 @@ def _sample(one: Json) -> str:
     return ", ".join(parts)
 
 
-def _margin(one: Json, unit: str) -> str:
+def _margin(one: Json, unit: str) -> tuple[str, str]:
     """Say how far from the threshold: the side follows from the status, never from a guess."""
     measured, threshold = one.get("measured"), one.get("threshold")
     plain = all(
@@ -106,15 +103,15 @@ def _margin(one: Json, unit: str) -> str:
         for each in (measured, threshold)
     )
     if not plain or one.get("status") not in ("pass", "fail"):
-        return DASH
+        return DASH, ""
     assert isinstance(measured, int | float)
     assert isinstance(threshold, int | float)
     gap = abs(threshold - measured)
     if gap == 0:
-        return "none to spare" if one.get("status") == "pass" else "at the limit"
-    share = f" ({decimal(gap / abs(threshold) * 100)} %)" if threshold else ""
+        return ("none to spare" if one.get("status") == "pass" else "at the limit"), ""
+    share = f"{decimal(gap / abs(threshold) * 100)} % of it" if threshold else ""
     side = "within" if one.get("status") == "pass" else "beyond"
-    return f"{quantity(gap, unit)} {side}{share}"
+    return f"{quantity(gap, unit)} {side}", share
 
 
 def _fold(one: Json, told: Collection[str]) -> Fold:

@@ -10,6 +10,7 @@ from gameday.history.story import story
 from gameday.history.verdicts import MEANINGS
 from reports.document import Block, Cell, Code, Fold, Heading, Section, Table, Text, number
 from reports.examples import BAD, examples, key_of, story_anchor
+from reports.faults import fault_rows
 from reports.material import Json, Material, showable
 from reports.words import count, plural
 
@@ -45,12 +46,17 @@ def ledger(material: Material) -> Section:
     given = dict(_flat(_part(found, "overall")))
     overall = {name: given[name] for name in [*ORDER, *given] if name in given}
     blocks: list[Block] = []
-    if overall:
-        blocks.append(_overall(overall))
+    verdicts = {verdict.name.lower() for verdict in MEANINGS}
+    for title, chosen in (
+        ("Published and seen", [name for name in overall if name not in verdicts]),
+        ("What became of each copy", [name for name in overall if name in verdicts]),
+    ):
+        if chosen:
+            blocks.append(_counted(title, {name: overall[name] for name in chosen}))
     for name in ("queue", "fault", "priority"):
         groups = _part(found, name)
         if groups:
-            blocks.append(_grouped(name, groups))
+            blocks.append(_grouped(name, _in_order(material, name, groups)))
     if reasons := _part(found, "dead_letters"):
         rows = tuple((Cell(_word(name)), number(count(value))) for name, value in reasons.items())
         blocks.append(Table("Dead letters, by the reason of the newest death", REASONS, rows))
@@ -93,7 +99,7 @@ def _word(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _overall(overall: dict[str, float]) -> Table:
+def _counted(title: str, overall: dict[str, float]) -> Table:
     rows = tuple(
         (
             Cell(_word(name)),
@@ -103,14 +109,29 @@ def _overall(overall: dict[str, float]) -> Table:
         )
         for name, amount in overall.items()
     )
-    return Table("All messages", ("What became of it", "Count", "Judged", "Meaning"), rows)
+    return Table(title, ("Name", "Count", "Judged", "Meaning"), rows)
+
+
+def _in_order(material: Material, name: str, groups: Json) -> Json:
+    """Sort priorities from the most urgent, and windows as they came in the run."""
+    classes = [fault.fault_class for fault in fault_rows(material)]
+
+    def place(key: str) -> tuple[int, str]:
+        if name == "priority":
+            return -int(key) if key.isdigit() else 1, key
+        if name == "fault":
+            own, _, _ = key.partition(" (")
+            return classes.index(own) if own in classes else -1 - (own == "warm_up"), key
+        return 0, key
+
+    return {key: groups[key] for key in sorted(groups, key=place)}
 
 
 def _grouped(name: str, groups: Json) -> Table:
     flat = {str(key): dict(_flat(part)) for key, part in groups.items() if isinstance(part, dict)}
     columns = [
         column
-        for column in dict.fromkeys(key for part in flat.values() for key in part)
+        for column in dict.fromkeys([*ORDER, *(key for part in flat.values() for key in part)])
         if any(part.get(column) for part in flat.values())
     ]
     rows = tuple(

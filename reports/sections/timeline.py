@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from gameday.history.windows import FAULT, RECOVERY
 from reports.charts.figure import POINTS_MAX, Series, Values
 from reports.charts.timeline import Lane, Panel, Span, timeline
 from reports.document import Block, Cell, Chart, Section, Table, Text, code, number
 from reports.faults import FaultRow, fault_rows
 from reports.latencies import Limit, limits, worst_per_bin
 from reports.load import Load, load
-from reports.material import Material
+from reports.material import Json, Material
 from reports.sections.series import series_table
 from reports.served import served
 from reports.words import at, listed, milliseconds, plural
@@ -28,7 +29,7 @@ def timeline_section(material: Material) -> Section:
         _latency(material, frame, edges),
         _rates(material, found, edges),
         _depth(material),
-        *_connections(found),
+        _connections(material, found, edges),
     )
     finding = _finding(frame, limits(material), faults)
     blocks: list[Block] = []
@@ -148,11 +149,17 @@ def _depth(material: Material) -> Panel:
     return Panel("Messages ready in the queues", series)
 
 
-def _connections(found: Load) -> tuple[Panel, Panel]:
-    return (
-        Panel("Publishing connections", found.connections, steps=True),
-        Panel("Publishing connections that are blocked", found.blocked, steps=True),
-    )
+def _connections(material: Material, found: Load, edges: Values) -> Panel:
+    series = [*found.connections]
+    if material.run is not None:
+        blocked = (material.run.history.links.blocked[:, 1:] - material.zero_ns) / 1e9
+        counts = np.zeros(len(edges) - 1)
+        for since, until in blocked.tolist():
+            counts += (edges[:-1] < until) & (edges[1:] > since)
+        series.append(Series("blocked by an alarm", edges[:-1], counts))
+    else:
+        series += found.blocked
+    return Panel("Publishing connections", tuple(series), steps=True)
 
 
 def _finding(frame: pd.DataFrame, promised: tuple[Limit, ...], faults: tuple[FaultRow, ...]) -> str:
@@ -166,8 +173,8 @@ def _finding(frame: pd.DataFrame, promised: tuple[Limit, ...], faults: tuple[Fau
     what = f"{limit.queue} of priority {limit.priority_from} and more"
     late = int((own["latency_ms"] > limit.limit_ms).sum())
     worst = own["latency_ms"].max()
-    slowest = int(own["latency_ms"].to_numpy().argmax())
-    tail = _when(float(own["due_s"].to_numpy()[slowest]), faults)
+    slowest = own.iloc[int(own["latency_ms"].to_numpy().argmax())]
+    tail = _when({name: slowest[name] for name in ("due_s", "phase", "episode")}, faults)
     if late:
         head = f"{plural(late, 'message')} of {what} took longer than"
     else:
@@ -179,15 +186,15 @@ def _took(worst: float) -> str:
     return "was never served" if np.isinf(worst) else f"took {milliseconds(worst)}"
 
 
-def _when(due_s: float, faults: tuple[FaultRow, ...]) -> str:
-    for fault in faults:
-        if fault.control or fault.requested_s is None:
-            continue
-        if fault.requested_s <= due_s <= (fault.restored_s or np.inf):
-            return f"at {at(due_s)}, under {fault.label}"
-        if fault.restored_s is not None and fault.restored_s < due_s <= (fault.recovered_s or 0):
-            return f"at {at(due_s)}, in the recovery from {fault.label}"
-    return f"at {at(due_s)}, outside every fault"
+def _when(message: Json, faults: tuple[FaultRow, ...]) -> str:
+    """Say when a message was due, by the windows that the verdict goes by."""
+    moment = f"at {at(message['due_s'])}"
+    own = [fault.label for fault in faults if fault.episode == message["episode"]]
+    if message["phase"] == FAULT and own:
+        return f"{moment} in the episode of {listed(own)}"
+    if message["phase"] == RECOVERY and own:
+        return f"{moment} in the recovery from {listed(own)}"
+    return f"{moment}, in no fault's time"
 
 
 def _fault_table(faults: tuple[FaultRow, ...]) -> Table:
