@@ -104,6 +104,7 @@ class Broker:
         self.down: set[str] = set()
         self._order = 0
         self.accepted = 0
+        self.stuck = False
 
     def put(self, copy: Copy, queue: Queue, *, front: bool = False) -> None:
         """Enqueue a copy, or put a returned one back where it came from."""
@@ -183,6 +184,12 @@ class Broker:
         """Move all leaders to one node, as before an episode."""
         for queue in self.queues.values():
             queue.leader = node
+
+    def sticks(self, role: str) -> bool:
+        """Whether a broker with a stuck confirm forgets to answer this one, the first late one."""
+        late = self.clock.now > ZERO_NS + 74 * SECOND
+        self.stuck, before = self.stuck or (late and role == "publisher"), self.stuck
+        return self.stuck and not before
 
     def answers_at(self, name: str) -> int:
         """Return when a publish to a queue can be confirmed: at once, or after an election."""

@@ -131,7 +131,7 @@ class Publisher(Link):
         pending = self.pending[tag]
         pending.arrived = True
         self.broker.accept(pending.copy, pending.queue)
-        if self.broker.bug == "stuck_confirm" and self.broker.accepted == 400:
+        if self.broker.bug == "stuck_confirm" and self.broker.sticks(self.tape.role):
             pending.arrived = False
             return
         at = self.broker.answers_at(pending.queue) + MILLISECOND

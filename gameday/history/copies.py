@@ -21,7 +21,7 @@ from gameday.history.roles import Roles
 
 Array = npt.NDArray[Any]
 
-SEVERAL = 2
+
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,19 @@ family; its docstrings state the guarantees, and its sentences name the one that
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gameday.history.checks.bodies import graceful_stop, schemas
+from gameday.history.checks.clients import duplicates_flag, effects, prefetch, properties
+from gameday.history.checks.cluster import health, members, topology
 from gameday.history.checks.controls import controls
+from gameday.history.checks.dead import dead_letters
 from gameday.history.checks.exposure import exposure
 from gameday.history.checks.harness import drain, foreign, generator, ledgers, processes
+from gameday.history.checks.inversions import inversions
 from gameday.history.checks.loss import loss
+from gameday.history.checks.order import order
+from gameday.history.checks.pool import pool
+from gameday.history.checks.recovery import blocked, recovery
+from gameday.history.checks.retries import attempts
 from gameday.history.checks.sla import sla
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.run import Run
@@ -18,8 +27,24 @@ from gameday.history.run import Run
 Check = Callable[[Run, Mapping[str, Any]], Finding]
 
 CHECKS: dict[str, Check] = {
+    "topology": topology,
     "loss": loss,
+    "dead_letters": dead_letters,
+    "order": order,
+    "inversions": inversions,
     "sla": sla,
+    "recovery": recovery,
+    "blocked": blocked,
+    "properties": properties,
+    "prefetch": prefetch,
+    "attempts": attempts,
+    "pool": pool,
+    "members": members,
+    "health": health,
+    "schemas": schemas,
+    "duplicates_flag": duplicates_flag,
+    "effects": effects,
+    "graceful_stop": graceful_stop,
     "generator": generator,
     "exposure": exposure,
     "controls": controls,

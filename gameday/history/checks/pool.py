@@ -1,0 +1,101 @@
+"""Pools: a producer keeps its connections, asks for its heartbeat, and comes back by itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gameday.history.finding import Finding, Status, unknown
+from gameday.history.links import NEVER
+from gameday.history.run import SECOND_NS, Run
+from gameday.history.windows import BASELINE
+
+Array = npt.NDArray[Any]
+
+LIMIT_S = 30.0
+
+
+def pool(run: Run, parameters: Mapping[str, Any]) -> Finding:
+    """Pool-Kept: a producer holds as many connections as promised, and is back soon after a loss."""
+    wanted = int(parameters.get("connections", 10))
+    limit_s = float(parameters.get("limit_s", LIMIT_S))
+    names = [parameters["producer"]] if "producer" in parameters else [
+        producer.name for producer in run.contract.producers
+    ]  # fmt: skip
+    findings = [_judge(run, name, wanted, limit_s, parameters) for name in names]
+    return max(findings, key=lambda finding: finding.status)
+
+
+def _judge(
+    run: Run, name: str, wanted: int, limit_s: float, parameters: Mapping[str, Any]
+) -> Finding:
+    links = run.history.links
+    mine = [
+        number
+        for number, value in enumerate(links.connection_values)
+        if value.get("role") == "publish" and value.get("client") == name
+        and links.connection_opened_ns[number] != NEVER
+    ]  # fmt: skip
+    if not mine:
+        return unknown(f"no connection of {name} was seen")
+    beats = {links.connection_values[number].get("heartbeat_s") for number in mine}
+    heartbeat = parameters.get("heartbeat_s")
+    if heartbeat is not None and beats != {heartbeat}:
+        return Finding(Status.FAIL, f"broke Pool-Kept: {name} asked for heartbeats of "
+                       f"{', '.join(sorted(map(str, beats)))} s, not {heartbeat}", n=len(mine))  # fmt: skip
+    times, open_ = _open_over_time(run, mine)
+    figures: dict[str, Any] = {"unit": "s", "threshold": limit_s, "n": len(mine)}
+    most, steady = int(open_.max(initial=0)), _in_baseline(run, times, open_)
+    if most > wanted or steady != wanted:
+        text = f"broke Pool-Kept: {name} held {most if most > wanted else steady} connections"
+        return Finding(Status.FAIL, f"{text}, not {wanted}", **figures)
+    short, at_ns = _longest_below(times, open_, wanted, run.stopped_ns)
+    figures["measured"] = short
+    figures["details"] = {"openings": len(mine), "connections": wanted}
+    if short > limit_s:
+        when = f"from {run.seconds(at_ns):.1f} s"
+        return Finding(Status.FAIL, f"broke Pool-Kept: {name} was short of connections for "
+                       f"{short:.1f} s {when}", **figures)  # fmt: skip
+    if len(mine) <= wanted:
+        return unknown(f"vacuous: {name} lost no connection, so none had to come back", **figures)
+    return Finding(Status.PASS, f"{name} held {wanted} connections, and was never short for more "
+                   f"than {short:.1f} s", **figures)  # fmt: skip
+
+
+def _open_over_time(run: Run, mine: list[int]) -> tuple[Array, Array]:
+    """Return the times of change, and how many connections stood from each on."""
+    links = run.history.links
+    opened = links.connection_opened_ns[mine]
+    closed = links.connection_closed_ns[mine]
+    closed = closed[closed < run.stopped_ns]
+    times = np.concatenate([opened, closed])
+    change = np.concatenate([np.ones(len(opened), int), -np.ones(len(closed), int)])
+    order = np.lexsort((change, times))
+    return times[order], np.cumsum(change[order])
+
+
+def _in_baseline(run: Run, times: Array, open_: Array) -> int:
+    """Return how many connections stood when the baseline began."""
+    starts = [window.start_ns for window in run.windows.windows if window.phase == BASELINE]
+    if not starts:
+        return int(open_.max(initial=0))
+    place = int(np.searchsorted(times, starts[0], side="right")) - 1
+    return int(open_[place]) if place >= 0 else 0
+
+
+def _longest_below(times: Array, open_: Array, wanted: int, end_ns: int) -> tuple[float, int]:
+    """Return the longest stretch with fewer connections than promised, once all had stood."""
+    full = np.flatnonzero(open_ >= wanted)
+    if not len(full):
+        return float("inf"), int(times[0])
+    longest, at_ns, since = 0.0, int(times[0]), None
+    for time, count in zip(times[full[0] :].tolist(), open_[full[0] :].tolist(), strict=True):
+        if count < wanted and since is None:
+            since = time
+        elif count >= wanted and since is not None:
+            longest, at_ns = max((longest, at_ns), ((time - since) / SECOND_NS, since))
+            since = None
+    if since is not None:
+        longest, at_ns = max((longest, at_ns), ((end_ns - since) / SECOND_NS, since))
+    return longest, at_ns
