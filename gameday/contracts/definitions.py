@@ -121,7 +121,7 @@ def _seen_queue(row: Definitions) -> Queue:
     """Read a queue; where it was declared without a type, it is the broker's default, classic."""
     return Queue.model_construct(
         name=row["name"],
-        type=row["arguments"].get(TYPE, "classic"),
+        type=row.get("type", row["arguments"].get(TYPE, "classic")),
         durable=row["durable"],
         arguments=_arguments(row),
     )

@@ -45,7 +45,7 @@ def test_definitions_name_every_queue_s_type_and_no_users(sparki: Contract) -> N
         "builds": "classic",
         "deployments": "quorum",
         "notifications": "quorum",
-        "builds.failed": "quorum",
+        "builds.failed": "classic",
         "deployments.failed": "quorum",
     }
     assert definitions["vhosts"] == [{"name": VHOST}]

@@ -159,12 +159,12 @@ def sparki() -> Contract:
 
 
 def test_the_alternative_changes_its_queues_and_nothing_else(sparki: Contract) -> None:
-    """It makes builds a quorum queue, drops the mirroring policy, and says so in sparki-02."""
+    """It makes builds and its DLQ quorum queues, unmirrored, and says so in sparki-02."""
     changed = with_alternative(sparki, "quorum-builds")
     before = {queue.name: queue for queue in sparki.topology.queues}
     after = {queue.name: queue for queue in changed.topology.queues}
     assert list(before) == list(after)
-    assert {name for name in before if before[name] != after[name]} == {"builds"}
+    assert {name for name in before if before[name] != after[name]} == {"builds", "builds.failed"}
     assert after["builds"].type == "quorum"
     assert after["builds"].max_priority is None
     assert [p.name for p in sparki.topology.policies] == ["ha-all"]

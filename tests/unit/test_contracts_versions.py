@@ -60,9 +60,12 @@ def test_each_version_gets_the_settings_that_it_takes(sparki: Contract) -> None:
     pause = "cluster_partition_handling = pause_minority"
     poll = "raft.adaptive_failure_detector.poll_interval = 1000"
     old = "{aten, [{poll_interval, 1000}]}"
-    assert values["3.10.8"] == {"rabbitmq.conf": [pause], "advanced.config": [old], **tick}
-    assert values["4.0.5"] == {"rabbitmq.conf": [pause, poll], **tick}
-    assert values["4.3.6"] == {"rabbitmq.conf": [poll], **tick}
+    retry = "{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 3000}]}"
+    assert values == {
+        "3.10.8": {"rabbitmq.conf": [pause], "advanced.config": [old, retry], **tick},
+        "4.0.5": {"rabbitmq.conf": [pause, poll], "advanced.config": [retry], **tick},
+        "4.3.6": {"rabbitmq.conf": [poll], "advanced.config": [retry], **tick},
+    }
 
 
 def test_stock_settings_are_the_broker_s_own_but_for_the_partition_handling(
