@@ -1,0 +1,133 @@
+"""The doctor's probes of programs: each is found the way a run finds it, and run once.
+
+Nothing here decides how a program is found; that is the business of the rooms that use it.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from gameday.clusters.release import Release, find_release
+from gameday.clusters.toxiproxy import find_binary
+from gameday.errors import UsageError
+from scenarios.finding import Finding, Level, missing, optional, ready
+
+LIMIT_S = 20
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def answer(command: Sequence[str]) -> str | None:
+    """Run a program and return the first line that it prints, none when it cannot run."""
+    try:
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=LIMIT_S,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = done.stdout.strip().splitlines()
+    return lines[0] if done.returncode == 0 and lines else None
+
+
+def python() -> Finding:
+    """Look at the interpreter that runs this."""
+    return ready("Python", f"{sys.version.split()[0]}, {sys.executable}")
+
+
+def rabbitmq() -> Finding:
+    """Find the broker that a run would take, and start its Erlang once."""
+    try:
+        release = find_release(None)
+    except UsageError as error:
+        return missing("RabbitMQ", str(error), "make setup")
+    return _broker("RabbitMQ", release, Level.MISSING)
+
+
+def broker_4_3() -> Finding:
+    """Find the tree with strict priorities on quorum queues."""
+    return _tree("4.3")
+
+
+def broker_4_0() -> Finding:
+    """Find the tree with two classes of priority on quorum queues."""
+    return _tree("4.0")
+
+
+def _tree(version: str) -> Finding:
+    """Find another broker beside the installed one."""
+    name = f"RabbitMQ {version}"
+    try:
+        release = find_release(version)
+    except UsageError:
+        remedy = f"make brokers, for `gameday run --broker {version}`"
+        return optional(name, "not fetched", remedy)
+    return _broker(name, release, Level.OPTIONAL)
+
+
+def _broker(name: str, release: Release, otherwise: Level) -> Finding:
+    """Say which Erlang a broker runs on, or that it does not run."""
+    place = release.tree or release.scripts
+    erlang = erlang_release(release)
+    if erlang is None:
+        found = f"{release.version} in {place}, but its Erlang does not start"
+        remedy = "Try `erl` by hand; entering a tree needs root or user namespaces."
+        return Finding(name, otherwise, found, remedy)
+    return ready(name, f"{release.version} on Erlang {erlang}, {place}")
+
+
+def erlang_release(release: Release) -> str | None:
+    """Return the Erlang that a broker would run on, none when it does not start."""
+    ask = "io:put_chars(erlang:system_info(otp_release)), halt()."
+    with tempfile.TemporaryDirectory() as state:
+        command = [*release.enter(Path(state)), "erl", "-noshell", "-eval", ask]
+        return answer(command)
+
+
+def toxiproxy() -> Finding:
+    """Find the Toxiproxy server that a run would take, and run it once."""
+    try:
+        binary = find_binary()
+    except UsageError as error:
+        return missing("Toxiproxy", str(error), "make setup")
+    # One that `go install` built gives "git" for its version, so that is not worth showing.
+    if answer([str(binary), "--version"]) is None:
+        return missing("Toxiproxy", f"{binary} does not run", "Remove it, then: make setup")
+    return ready("Toxiproxy", str(binary))
+
+
+def go() -> Finding:
+    """Find what builds Toxiproxy where no package has it."""
+    version = answer(["go", "version"])
+    if version is None:
+        return optional("Go", "not found", "Only to build Toxiproxy: install Go 1.23 or later.")
+    return ready("Go", version.removeprefix("go version "))
+
+
+def chromium() -> Finding:
+    """Find the browser that the report's own tests use."""
+    for name in CHROMIUMS:
+        version = answer([name, "--version"]) if shutil.which(name) else None
+        if version is not None:
+            return ready("Chromium", version.split(" built ")[0])
+    return optional(
+        "Chromium", "not found", "Only for the report's tests: apt-get install chromium"
+    )
+
+
+def docker() -> Finding:
+    """Ask the Docker engine itself, not its client."""
+    version = answer(["docker", "version", "--format", "{{.Server.Version}}"])
+    if version is None:
+        return optional("Docker", "no engine answers", "Nothing needs it yet.")
+    return ready("Docker", f"engine {version}")
+
+
+def redis() -> Finding:
+    """Find the server of the other side of a migration."""
+    version = answer(["redis-server", "--version"])
+    if version is None:
+        return optional("Redis", "not found", "Nothing needs it yet.")
+    return ready("Redis", version.split(" sha=")[0])
