@@ -35,6 +35,8 @@ PROBES: tuple[Probe, ...] = (
 )
 """In the order of the table: first what a game day needs, then what more would allow."""
 
+NOT_PREPARED = 4
+
 MARKS = {
     Level.READY: "[green]ready[/]",
     Level.LIMITED: "[yellow]limited[/]",
@@ -61,7 +63,14 @@ def can_run(findings: Sequence[Finding]) -> bool:
     return all(finding.level is not Level.MISSING for finding in findings)
 
 
-def show(findings: Sequence[Finding], console: Console) -> None:
+def show() -> int:
+    """Probe and print everything; return the exit code of a machine that can run, or not."""
+    findings = doctor()
+    render(findings, Console())
+    return 0 if can_run(findings) else NOT_PREPARED
+
+
+def render(findings: Sequence[Finding], console: Console) -> None:
     """Print the findings as a table, and the sentence that sums them up."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:

@@ -121,7 +121,7 @@ def test_the_table_shows_text_as_it_is() -> None:
     """Brackets in a finding are text, and what is missing is summed up by name."""
     paper = io.StringIO()
 
-    doctor.show([missing("ports", "taken by [red]x", "free it")], Console(file=paper, width=80))
+    doctor.render([missing("ports", "taken by [red]x", "free it")], Console(file=paper, width=80))
 
     assert "taken by [red]x" in paper.getvalue()
     assert "cannot run a game day yet: ports" in paper.getvalue()
