@@ -121,5 +121,4 @@ def _fold(one: Json, told: Collection[str]) -> Fold:
     names = [str(row.get("message")) for row in rows if isinstance(row, dict)]
     blocks += [messages(names, told)] if names else []
     name = str(one.get("id"))
-    title = f"{name}: {one.get('statement') or ''}".rstrip(": ")
-    return Fold(title, tuple(blocks), f"evidence-{anchor(name)}", str(one.get("status")))
+    return Fold(name, tuple(blocks), f"evidence-{anchor(name)}", str(one.get("status")))

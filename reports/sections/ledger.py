@@ -99,17 +99,15 @@ def _word(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _counted(title: str, overall: dict[str, float]) -> Table:
-    rows = tuple(
-        (
-            Cell(_word(name)),
-            number(count(amount)),
-            Cell("fails" if name in BAD and amount else "must be 0" if name in BAD else ""),
-            Cell(WORDS.get(name) or WORDS.get(name.split(",")[0], "")),
-        )
-        for name, amount in overall.items()
-    )
-    return Table(title, ("Name", "Count", "Judged", "Meaning"), rows)
+def _counted(title: str, counts: dict[str, float]) -> Table:
+    judged = any(name in BAD for name in counts)
+    rows = []
+    for name, amount in counts.items():
+        verdict = "fails" if name in BAD and amount else "must be 0" if name in BAD else ""
+        row = (Cell(_word(name), note=WORDS.get(name, "")), number(count(amount)))
+        rows.append((*row, Cell(verdict)) if judged else row)
+    columns = ("Name and meaning", "Count", "Judged") if judged else ("Name and meaning", "Count")
+    return Table(title, columns, tuple(rows))
 
 
 def _in_order(material: Material, name: str, groups: Json) -> Json:

@@ -1,0 +1,89 @@
+"""The banner: for how much of the contract the decision stands, and what it does not hide."""
+
+from pathlib import Path
+from typing import Any
+
+from reports.material import Material
+from reports.sections.banner import banner
+from reports.sections.controls import controls
+from reports.sections.untested import untested
+
+
+def _material(decision: str, statuses: dict[str, str], **manifest: Any) -> Material:
+    """Return a run whose contract has one requirement for each status, the last unclaimed."""
+    rows = [{"id": name, "statement": f"says {name}", "criteria": [{"check": "loss"}]}
+            for name in [*statuses, "s-99"]]  # fmt: skip
+    criteria = [
+        {"id": f"{name}/loss", "requirement": name, "status": status, "reason": "why"}
+        for name, status in statuses.items()
+    ]
+    contract = {"requirements": manifest.pop("requirements", rows)}
+    return Material(
+        folder=Path("run"),
+        manifest={"claimed": list(statuses), "suite": "smoke", "contract": contract, **manifest},
+        plan={},
+        journal=(),
+        verdict={"decision": decision, "exit_code": 0, "criteria": criteria},
+        samples=(),
+        generator={},
+        run=None,
+        missing=(),
+    )
+
+
+def test_go_says_for_how_many() -> None:
+    """GO names its share of the contract, and the requirements that it leaves out."""
+    found = banner(_material("GO", {"s-1": "pass", "s-2": "pass"}))
+
+    assert found.coverage == "GO for 2 of 3 requirements."
+    assert found.rest == (("Not claimed by this suite", ("s-99",)),)
+    assert found.failing == ()
+
+
+def test_no_go_names_what_failed() -> None:
+    """A failure is listed with its reason, and leads to its row; an unknown is not among it."""
+    found = banner(_material("NO-GO", {"s-1": "pass", "s-2": "fail", "s-3": "unknown"}))
+
+    assert [(cell.href, cell.note) for cell in found.failing] == [("#criterion-s-2_2floss", "why")]
+    assert "s-2" in found.sentence
+    assert found.coverage.startswith("1 of 3 claimed requirements pass")
+
+
+def test_inconclusive_lists_what_is_open() -> None:
+    """Where nothing failed, what has no answer is listed."""
+    found = banner(_material("INCONCLUSIVE", {"s-1": "pass", "s-2": "unknown"}))
+
+    assert [cell.look for cell in found.failing] == ["unknown"]
+    assert found.sentence == "Nothing failed, but 1 claimed requirement has no answer: s-2."
+
+
+def test_every_requirement_has_its_tile() -> None:
+    """The board shows each requirement of the contract once, with its status."""
+    found = banner(_material("NO-GO", {"s-1": "pass", "s-2": "fail"}))
+
+    assert [(tile.id, tile.status) for tile in found.tiles] == [
+        ("s-1", "pass"), ("s-2", "fail"), ("s-99", "not_tested"),
+    ]  # fmt: skip
+
+
+def test_what_is_not_promised_is_repeated() -> None:
+    """A contract that promises no latency in a phase has that in the banner, and stock settings."""
+    sla = {"check": "sla", "parameters": {"phases": ["baseline", "fault"]}}
+    rows = [{"id": "s-1", "statement": "", "criteria": [sla]}]
+    found = banner(_material("GO", {"s-1": "pass"}, requirements=rows, broker_settings="stock"))
+
+    assert "s-1 promises nothing in recovery." in found.notes
+    assert any("stock settings" in note for note in found.notes)
+
+
+def test_untested_tells_how() -> None:
+    """What another suite claims is listed with the command that tests it."""
+    rows = [{"id": "s-9", "statement": "", "criteria": [{"check": "loss"}], "suites": ["full"]}]
+    section = untested(_material("GO", {}, requirements=rows, system="sparki"))
+
+    assert "gameday run sparki --suite full" in repr(section.blocks)
+
+
+def test_no_control_proves_nothing() -> None:
+    """Without a control the section says that a loss might not have been seen."""
+    assert "nothing shows that a loss would be seen" in controls(_material("GO", {})).lead
