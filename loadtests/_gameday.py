@@ -59,7 +59,7 @@ class ServiceUser(User):  # type: ignore[misc]  # Locust ships no types.
     system: str
     part: str
 
-    @task
+    @task  # type: ignore[untyped-decorator]  # Locust ships no types.
     def live(self) -> None:
         """Stay alive: the schedule and the broker decide what happens when."""
         gevent.sleep(1)

@@ -19,14 +19,23 @@ from typing import Any
 from chaos.fault import Site
 from chaos.journal import Journal
 from chaos.links import SwallowThenClose
+from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 from gameday.traffic.link import Target
-from gameday.traffic.unsafe import AUTOMATIC_ACK, CONTROLS, NO_CONFIRMS, TRANSIENT
+from gameday.traffic.unsafe import AUTOMATIC_ACK, NO_CONFIRMS, TRANSIENT
+from scenarios.attached import AttachedFacts
 from scenarios.crew import Crew
 from scenarios.switchboard import Switchboard
+
+NEEDS: dict[str, str | None] = {
+    AUTOMATIC_ACK: None,
+    TRANSIENT: "kill_node",
+    NO_CONFIRMS: "client_link",
+}
+"""Which power of the cluster a control's fault needs."""
 
 BASELINE = 40
 HARMED = 150
@@ -37,8 +46,8 @@ WITHIN_S = 20.0
 class Controls:
     """The three controls of one run."""
 
-    cluster: LocalCluster
-    broker: Broker
+    cluster: LocalCluster | AttachedCluster
+    broker: Broker | AttachedFacts
     vhost: str
     journal: Journal
     site: Site
@@ -49,24 +58,30 @@ class Controls:
     done: set[str] = field(default_factory=set)
     is_started: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The controls whose fault this cluster can do."""
+        powers = self.cluster.powers
+        return tuple(name for name, power in NEEDS.items() if power is None or power in powers)
+
     def start(self) -> None:
         """Start each control's clients, and let its baseline pass."""
         self.is_started = True
         self.broker.make_vhost(self.vhost)
-        for control in CONTROLS:
+        for control in self.names:
             targets = self._targets(control)
             self._start(control, "publish", targets)
-        names = {f"{control}-publish": 1 for control in CONTROLS}
+        names = {f"{control}-publish": 1 for control in self.names}
         self.board.wait_for(names, WITHIN_S)
-        for control in CONTROLS:
+        for control in self.names:
             self._start(control, "consume", self._targets(control, consuming=True))
-        self.board.wait_for({f"{control}-consume": 1 for control in CONTROLS}, WITHIN_S)
-        for control in CONTROLS:
+        self.board.wait_for({f"{control}-consume": 1 for control in self.names}, WITHIN_S)
+        for control in self.names:
             self._publish(control, BASELINE, 4.0)
 
     def before(self, episode: str, victim: str | None) -> None:
         """Put a control in harm's way before an episode's fault strikes."""
-        if episode == "kill-leader" and victim == self.transient_node:
+        if episode == "kill-leader" and victim == self.transient_node and TRANSIENT in self.names:
             self._baseline_passed(TRANSIENT)
             self._episode(TRANSIENT, "begin")
             self._end_consumer(TRANSIENT)
@@ -85,13 +100,14 @@ class Controls:
             self.done.add(TRANSIENT)
         if episode == "control":
             self._harm_automatic_ack()
-            self._harm_no_confirms()
+            if NO_CONFIRMS in self.names:
+                self._harm_no_confirms()
 
     def finish(self) -> None:
         """End the controls' clients and read their queues to the end."""
         if not self.is_started:
             return
-        for control in CONTROLS:
+        for control in self.names:
             self._start_drain(control)
         self.crew.stop("control")
 
@@ -132,6 +148,7 @@ class Controls:
         node = self.transient_node
         url = self.cluster.amqp_url(node, self.vhost)
         if control == NO_CONFIRMS and not consuming:
+            assert isinstance(self.cluster, LocalCluster), "only it has spare links"
             spare = self.cluster.spare_address(node)
             url = url.replace(str(self.cluster.addresses(node).client), str(spare))
         return (Target(node, url),)
@@ -164,6 +181,7 @@ class Controls:
         wait_until(reached, WITHIN_S, f"{control}: {key}")
 
     def _end_consumer(self, control: str) -> None:
+        self.board.expect_end(f"{control}-consume")
         self.board.tell_name(f"{control}-consume", "stop")
         wait_until(
             lambda: not any(c.name == f"{control}-consume" for c in self.board.callers()),

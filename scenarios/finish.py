@@ -50,6 +50,23 @@ def _gate(game: Game, name: str, pass_through: Callable[[], str]) -> None:
     game.journal.append("drain", gate=name, ok=ok, detail=detail)
 
 
+class _Held:
+    """A condition that must hold for as long as the broker's figures may be old."""
+
+    def __init__(self, game: Game, holds: Callable[[], bool | NotYet]) -> None:
+        self._game, self._holds = game, holds
+        self._since: float | None = None
+
+    def __call__(self) -> bool | NotYet:
+        seen, now = self._holds(), self._game.screen.now()
+        if not seen:
+            self._since = None
+            return seen
+        self._since = self._since or now
+        left_s = self._game.counts_age_s - (now - self._since)
+        return NotYet(f"figures may be {left_s:.0f} s too old") if left_s > 0 else True
+
+
 def _publishers_stopped(game: Game) -> str:
     wait_until(
         lambda: game.board.total("unanswered") == 0 or NotYet(game.board.total("unanswered")),
@@ -82,7 +99,7 @@ def _consumers_done(game: Game) -> str:
         left = {name: counts[name] for name in game.work_queues if any(counts[name])}
         return NotYet(left) if left else True
 
-    wait_until(done, CONSUMERS_WITHIN_S, "the work queues empty", poll_ms=200)
+    wait_until(_Held(game, done), CONSUMERS_WITHIN_S, "the work queues empty", poll_ms=200)
     return "work queues empty, nothing unacknowledged"
 
 
@@ -96,7 +113,9 @@ def _closed(game: Game) -> str:
         held = {name: count for name, (_, count) in counts.items() if count}
         return NotYet(f"{len(consumers)} consumers, {held}") if consumers or held else True
 
-    wait_until(gone, CLOSED_WITHIN_S, "no consumers, nothing unacknowledged", poll_ms=200)
+    wait_until(
+        _Held(game, gone), CLOSED_WITHIN_S, "no consumers, nothing unacknowledged", poll_ms=200
+    )
     return "all workers drained in good order" if clean else "a worker had to be killed"
 
 
@@ -108,6 +127,8 @@ def _fixpoint(game: Game) -> str:
 
 
 def _counts(game: Game) -> str:
+    if game.counts_age_s:
+        game.screen.wait(game.counts_age_s, "counts catching up", game.watch_crew)
     counts = game.broker.message_counts(game.vhost)
     messages = {name: sum(count) for name, count in counts.items()}
     game.journal.append("counts", messages=messages)

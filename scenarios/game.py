@@ -10,10 +10,12 @@ from pathlib import Path
 from chaos.fault import Site
 from chaos.journal import Journal
 from chaos.plan import Plan
+from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract
 from gameday.errors import HarnessError
+from scenarios.attached import AttachedFacts
 from scenarios.controls import Controls
 from scenarios.crew import Crew
 from scenarios.screen import Screen
@@ -27,8 +29,8 @@ class Game:
 
     folder: Path
     contract: Contract
-    cluster: LocalCluster
-    broker: Broker
+    cluster: LocalCluster | AttachedCluster
+    broker: Broker | AttachedFacts
     vhost: str
     journal: Journal
     site: Site
@@ -48,6 +50,11 @@ class Game:
     def work_queues(self) -> tuple[str, ...]:
         """The queues that have consumers."""
         return tuple(consumer.queue for consumer in self.contract.consumers)
+
+    @property
+    def counts_age_s(self) -> float:
+        """How old a message count may be: a gate must see it hold for longer."""
+        return self.broker.counts_age_s if isinstance(self.broker, AttachedFacts) else 0.0
 
     def phase(self, name: str, at: str) -> None:
         """Note where a phase begins or ends."""

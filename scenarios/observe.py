@@ -16,6 +16,7 @@ from gameday.clusters.broker import Broker
 from gameday.errors import HarnessError
 from gameday.history.ledger import read_records
 from gameday.history.records import Flag, Kind
+from scenarios.attached import AttachedFacts
 from scenarios.switchboard import Switchboard
 
 EVERY_S = 1.0
@@ -26,7 +27,7 @@ OLD_NS = 3_000_000_000
 class Observer:
     """Samples the broker and tallies the ledgers, in a thread of its own."""
 
-    def __init__(self, folder: Path, broker: Broker, vhost: str, board: Switchboard) -> None:
+    def __init__(self, folder: Path, broker: Broker | AttachedFacts, vhost: str, board: Switchboard) -> None:
         self._folder, self._broker, self._vhost, self._board = folder, broker, vhost, board
         self._tally = Tally(folder / "history")
         self._ready = 0

@@ -11,7 +11,7 @@ SettingsChoice = Literal["tuned", "stock"]
 
 @dataclass(frozen=True)
 class Options:
-    """One run: whose, which suite, on what, with which seed, and where its folder goes."""
+    """One run: whose, which suite, on what, with which seed, where its folder goes, and hosts that are owned."""
 
     system: str = "sparki"
     suite: Suite = "smoke"
@@ -23,3 +23,4 @@ class Options:
     alternative: str | None = None
     seed: int = 1
     out: Path | None = None
+    owned: tuple[str, ...] = ()

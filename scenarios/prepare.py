@@ -9,6 +9,7 @@ from gameday.contracts.definitions import from_definitions, to_definitions
 from gameday.contracts.model import Contract, Topology
 from gameday.contracts.topology import difference
 from gameday.errors import PrepareError
+from scenarios.attached import AttachedFacts
 from scenarios.game import Game
 
 READY_WITHIN_S = 40.0
@@ -28,7 +29,7 @@ def prepare(game: Game) -> None:
     game.phase("prepare", "end")
 
 
-def declare(broker: Broker, vhost: str, contract: Contract) -> None:
+def declare(broker: Broker | AttachedFacts, vhost: str, contract: Contract) -> None:
     """Make the virtual host and import the contract's definitions into it."""
     broker.make_vhost(vhost)
     version = broker.cluster.version
@@ -48,7 +49,7 @@ def compare(game: Game, episode: str | None, at: str) -> list[str]:
     return found
 
 
-def read_topology(broker: Broker, vhost: str) -> Topology:
+def read_topology(broker: Broker | AttachedFacts, vhost: str) -> Topology:
     """Return the topology that the broker has."""
     found: dict[str, Any] = dict(broker.export_definitions(vhost))
     queues = [

@@ -5,7 +5,11 @@ the cluster is healthy again, so a slow recovery delays what follows, and the jo
 really began. The victim is always the node that leads the queues in use.
 """
 
-from chaos.plan import Entry, Episode, Plan
+from collections.abc import Iterable
+from typing import Any
+
+from chaos.catalogue import POWERS
+from chaos.plan import Entry, Episode, Plan, load_plan
 from gameday.contracts.model import Contract
 from gameday.errors import UsageError
 from scenarios.options import Options
@@ -14,14 +18,27 @@ PREPARE_S = 6.0
 """What clients and leaders take to return to their places, and the surge to stand, per episode."""
 
 
-def build_plan(contract: Contract, options: Options) -> Plan:
-    """Return the plan of the suite that was asked for."""
-    wanted = smoke(contract)
-    if options.suite == "full":
-        wanted = full(contract)
+def build_plan(contract: Contract, options: Options, powers: Iterable[str]) -> Plan:
+    """Return the plan of the suite that was asked for, as far as the cluster can play it."""
+    wanted = full(contract) if options.suite == "full" else smoke(contract)
+    able = {None, *powers}
+    wanted = [e for e in wanted if all(POWERS[fault.kind] in able for fault in e.faults)]
     if options.scenario is not None:
         wanted = _only(wanted, options.scenario)
     return Plan(seed=options.seed, episodes=_lay_out(wanted))
+
+
+def choose_plan(contract: Contract, options: Options, powers: Iterable[str]) -> Plan:
+    """Return the plan that was given, or the suite's."""
+    return load_plan(options.plan) if options.plan else build_plan(contract, options, powers)
+
+
+def plan_length_s(plan: Plan) -> float:
+    """Return how long a plan takes when nothing delays it, in seconds."""
+    if not plan.episodes:
+        return 0.0
+    last = plan.episodes[-1]
+    return last.at_s + last.for_s + last.recover_s
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -52,8 +69,9 @@ def full(contract: Contract) -> list[Episode]:
     return [
         *once,
         *again,
-        _episode("clients-refused", 5, 8, *(("cut_clients", f"r{n}", {"how": "reset"})
-                                            for n in (1, 2, 3))),
+        _episode("clients-refused", 5, 8,
+                 ("cut_clients", "r1", {"how": "reset"}), ("cut_clients", "r2", {"how": "reset"}),
+                 ("cut_clients", "r3", {"how": "reset"})),
         _episode("worker-sigterm", 4, 6,
                  ("signal_client", f"worker of {worker.queue}", {"signal": "SIGTERM"})),
         _episode("kill-all", 5, 25, ("kill_all_nodes", None, {})),
@@ -67,7 +85,7 @@ def main_queue(contract: Contract) -> str:
 
 
 def _episode(
-    name: str, for_s: float, recover_s: float, *faults: tuple[str, str | None, dict[str, object]]
+    name: str, for_s: float, recover_s: float, *faults: tuple[str, str | None, dict[str, Any]]
 ) -> Episode:
     entries = tuple(Entry(kind=k, target=t, parameters=p) for k, t, p in faults)
     return Episode(id=name, name=name, at_s=0, for_s=for_s, recover_s=recover_s, faults=entries)

@@ -87,6 +87,10 @@ class Switchboard:
 
         wait_until(missing, within_s, f"the load processes {names} to call")
 
+    def expect_end(self, name: str) -> None:
+        """Take the end of the processes of one name as meant."""
+        self.meant |= {caller.pid for caller in self.callers() if caller.name == name}
+
     # What faults may do (chaos.traffic.Traffic).
 
     def clients(self) -> tuple[Client, ...]:

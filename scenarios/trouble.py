@@ -5,6 +5,7 @@
 """
 
 from chaos.plan import FILE_NAME, Episode, Plan, resolve
+from gameday.clusters.broker import Broker
 from gameday.clusters.leaders import move_leaders
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
@@ -33,6 +34,7 @@ def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
     """Play one episode; return the plan with its targets resolved."""
     strikes = any(entry.kind not in QUIET for entry in episode.faults)
     victim = take_places(game, episode) if strikes else None
+    compare(game, episode.id, "before")
     resolved = resolve(
         episode,
         game.cluster.nodes,
@@ -81,11 +83,11 @@ def take_places(game: Game, episode: Episode) -> str:
     victim = victim_of(game, episode)
     game.board.tell("publisher", "rebalance")
     game.board.tell("worker", "rebalance")
+    assert isinstance(game.broker, Broker), "only a cluster of our own has victims"
     move_leaders(game.broker, game.vhost, game.work_queues, victim)
     wait_until(
         lambda: _in_place(game, victim), PLACES_WITHIN_S, f"clients back in place on {victim}"
     )
-    compare(game, episode.id, "before")
     return victim
 
 

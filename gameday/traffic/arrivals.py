@@ -94,7 +94,8 @@ class Spike:
 
     def due(self, start_s: float, end_s: float) -> Times:
         """Return those of the spike's times that lie in the window."""
-        times: Times = self.at_s + np.arange(self.count) * (self.over_s / max(1, self.count))
+        step_s = self.over_s / max(1, self.count)
+        times: Times = np.arange(self.count, dtype=np.float64) * step_s + self.at_s
         return times[(times >= start_s) & (times < end_s)]
 
 

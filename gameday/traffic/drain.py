@@ -11,8 +11,9 @@ from pathlib import Path
 from time import monotonic, monotonic_ns
 
 import aio_pika
-from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError
+from aiormq.abc import DeliveredMessage
 
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
@@ -40,22 +41,23 @@ class Drain:
                 await asyncio.wait_for(self._consume(connection, name), CONNECT_S)
             return await self._settle(queues, window_s, within_s)
 
-    async def _consume(self, connection: aio_pika.abc.AbstractConnection, name: str) -> None:
+    async def _consume(self, connection: AbstractConnection, name: str) -> None:
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=PREFETCH)
-        queue: AbstractQueue = await channel.get_queue(name, ensure=False)
+        # aio-pika's own messages turn a priority that was never given into 0; the layer below not.
+        underlay = await channel.get_underlay_channel()
         value = {"client": "drain", "role": "drain", "queue": name, "prefetch": PREFETCH}
         index = self._ledger.intern("channel", value)
         reader = Reader(self._ledger, name, kind=Kind.DRAINED)
 
-        async def on_message(message: AbstractIncomingMessage) -> None:
+        async def on_message(message: DeliveredMessage) -> None:
             self._last = monotonic()
             self.drained += 1
-            delivery = reader.read(index, message, message, message.body)
+            delivery = reader.read(index, message, message.header.properties, message.body)
             reader.note(Kind.ACKED, index, delivery)
-            await message.ack()
+            await underlay.basic_ack(delivery.tag)
 
-        await queue.consume(on_message)
+        await underlay.basic_consume(name, on_message)
 
     async def _settle(self, queues: list[str], window_s: float, within_s: float) -> bool:
         deadline = monotonic() + within_s

@@ -12,7 +12,7 @@ import psutil
 from gameday.contracts.model import Producer
 from gameday.traffic.crash import end_on_defects
 from gameday.traffic.publisher import Publisher
-from gameday.traffic.wire import SOCKET_NAME, Wire
+from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
 
 SAMPLE_EVERY_S = 1.0
 
@@ -26,7 +26,7 @@ class Joined:
         self._samples = (folder / "metrics" / f"generator-{process:04d}.jsonl").open("a")
         self._process = psutil.Process()
         hello = {"role": "publisher", "name": "locust", "process": process}
-        orders = {
+        orders: Handlers = {
             "start": self._start,
             "stop": self._stop,
             "surge": self._surge,

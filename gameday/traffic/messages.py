@@ -16,6 +16,8 @@ from gameday.traffic import bodies
 from gameday.traffic.identity import PERMANENT
 
 BLOCK = 1024
+ALWAYS = 1_000_000
+"""How many tries a message fails that must never succeed: more than any limit."""
 
 
 @dataclass(slots=True)
@@ -148,7 +150,7 @@ def _fates(producer: Producer, consumer: Consumer | None) -> tuple[list[Fate], n
     mix = producer.mix
     bad = {
         Fate("transient", Disposition.ACK, max(0, limit - 1)): mix.transient,
-        Fate("exhausted", Disposition.REJECT, limit): mix.exhausted,
+        Fate("exhausted", Disposition.REJECT, ALWAYS): mix.exhausted,
         Fate("permanent", Disposition.REJECT, PERMANENT): mix.permanent,
         Fate("invalid", Disposition.REJECT, PERMANENT, invalid=True): mix.invalid,
     }

@@ -1,0 +1,5 @@
+"""`python -m scenarios` is `gameday`."""
+
+from scenarios.cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""Putting a game together: crew, switchboard, observer, controls and the site of the faults."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import cast
+
+from chaos.fault import Site
+from chaos.journal import Journal
+from chaos.plan import Plan
+from chaos.revert import Target as Breakable
+from chaos.runs import RunRecord
+from gameday.contracts.model import Contract
+from scenarios.controls import Controls
+from scenarios.crew import Crew
+from scenarios.game import Game
+from scenarios.observe import Observer
+from scenarios.options import Options
+from scenarios.screen import Screen
+from scenarios.stage import Stage
+from scenarios.switchboard import Switchboard
+
+
+def assemble(
+    stack: ExitStack,
+    stage: Stage,
+    contract: Contract,
+    options: Options,
+    plan: Plan,
+    journal: Journal,
+    record: RunRecord,
+    guard: Callable[[], None],
+    screen: Screen,
+) -> Game:
+    """Return everything that the phases hold in common; the stack ends what was started."""
+    crew = Crew(
+        stage.folder, contract, stage.targets, options.seed, journal, record.client_environment()
+    )
+    stack.callback(crew.kill_all)
+    board = Switchboard(stage.folder, crew.add_workers)
+    stack.callback(board.close)
+    screen.figures = stack.enter_context(
+        Observer(stage.folder, stage.broker, stage.vhost, board)
+    )
+    site = Site(
+        cast(Breakable, stage.cluster),  # An attached one is only asked for what its powers say.
+        journal,
+        board,
+        stage.vhost,
+        guard=guard,
+        interrupts=stage.interrupts,
+    )
+    controls = Controls(
+        stage.cluster, stage.broker, f"{stage.vhost}-controls", journal, site, crew, board,
+        transient_node=_transient_node(plan, stage.cluster.nodes),
+    )  # fmt: skip
+    return Game(
+        stage.folder, contract, stage.cluster, stage.broker, stage.vhost, journal, site, crew,
+        board, plan, screen, controls,
+    )  # fmt: skip
+
+
+def _transient_node(plan: Plan, nodes: tuple[str, ...]) -> str:
+    """Return the node that the plan's kill will strike: the transient control lives there."""
+    order = [each.id for each in plan.episodes]
+    place = order.index("kill-leader") if "kill-leader" in order else 0
+    return nodes[place % len(nodes)]

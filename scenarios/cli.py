@@ -1,0 +1,178 @@
+"""The command line. Each command is a few lines over a room that does the work.
+
+Everything heavy is imported inside the commands, so that `gameday --help` is quick. Bad input is
+one sentence and exit code 2; a harness that could not prepare, or could not restore, is 4.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gameday.errors import HarnessError, UsageError
+from scenarios.options import Options
+
+USAGE, NOT_PREPARED, INTERRUPTED = 2, 4, 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Game days for RabbitMQ: load, faults, a ledger of every message, and a decision.",
+)
+
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as reports/runs/latest.")]
+
+
+@app.command()
+def run(
+    system: Annotated[str, typer.Argument(help="A system's name, or a contract's path.")] = "sparki",
+    suite: Annotated[str, typer.Option(help="smoke or full.")] = "smoke",
+    scenario: Annotated[str | None, typer.Option(help="One scenario of the suite only.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Play this plan.json instead.")] = None,
+    cluster: Annotated[str, typer.Option(help="local, or attached (AMQP_URL).")] = "local",
+    broker: Annotated[str | None, typer.Option(help="A version such as 4.3, or a path.")] = None,
+    broker_settings: Annotated[str, typer.Option(help="tuned or stock.")] = "tuned",
+    alternative: Annotated[str | None, typer.Option(help="One of the contract's.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides arrivals, priorities and fates.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
+    i_own: Annotated[list[str] | None, typer.Option(help="A host that is yours to load.")] = None,
+) -> None:
+    """Play a suite against a cluster, and decide."""
+    from scenarios.play import play  # noqa: PLC0415
+
+    _one_of("--suite", suite, ("smoke", "full"))
+    _one_of("--cluster", cluster, ("local", "attached"))
+    _one_of("--broker-settings", broker_settings, ("tuned", "stock"))
+    options = Options(
+        system=system,
+        suite=suite,  # type: ignore[arg-type]  # Checked above.
+        scenario=scenario,
+        plan=plan,
+        cluster=cluster,  # type: ignore[arg-type]
+        broker=broker,
+        broker_settings=broker_settings,  # type: ignore[arg-type]
+        alternative=alternative,
+        seed=seed,
+        out=out,
+        owned=tuple(i_own or ()),
+    )
+    raise typer.Exit(play(options))
+
+
+@app.command()
+def check(folder: RunFolder) -> None:
+    """Judge a stored run again, without a broker."""
+    from scenarios.verdicts import judge_again  # noqa: PLC0415
+
+    raise typer.Exit(judge_again(folder))
+
+
+@app.command()
+def report(folder: RunFolder) -> None:
+    """Write a stored run's report again."""
+    from scenarios.verdicts import render_again  # noqa: PLC0415
+
+    render_again(folder)
+
+
+@app.command()
+def export(folder: RunFolder) -> None:
+    """Write a stored run's ledgers as Parquet."""
+    from scenarios.verdicts import export_run  # noqa: PLC0415
+
+    export_run(folder)
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show systems, suites, scenarios, claims, requirements, faults and checks."""
+    from scenarios.listing import show  # noqa: PLC0415
+
+    show(as_json=as_json)
+
+
+@app.command()
+def up(
+    system: Annotated[str, typer.Argument(help="Whose broker settings to use.")] = "sparki",
+    broker: Annotated[str | None, typer.Option(help="A version such as 4.3, or a path.")] = None,
+    broker_settings: Annotated[str, typer.Option(help="tuned or stock.")] = "tuned",
+) -> None:
+    """Start a cluster to play with, and leave it running."""
+    from scenarios.playground import start  # noqa: PLC0415
+
+    _one_of("--broker-settings", broker_settings, ("tuned", "stock"))
+    start(system, broker, broker_settings)  # type: ignore[arg-type]
+
+
+@app.command()
+def down() -> None:
+    """Stop the cluster that `gameday up` started."""
+    from scenarios.playground import stop  # noqa: PLC0415
+
+    stop()
+
+
+@app.command()
+def status() -> None:
+    """Show the cluster of `gameday up`, and what else of ours is running."""
+    from scenarios.playground import show  # noqa: PLC0415
+
+    show()
+
+
+@app.command()
+def heal(
+    folder: Annotated[Path | None, typer.Argument(help="One run; all when left out.")] = None,
+) -> None:
+    """Put right whatever an earlier run left: links, alarms, nodes, processes."""
+    from chaos.heal import heal as put_right  # noqa: PLC0415
+
+    done = put_right(folder)
+    console = Console()
+    for sentence in done.sentences or ("nothing to heal.",):
+        console.print(sentence, highlight=False)
+    raise typer.Exit(0 if done.whole else NOT_PREPARED)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine can run, what is missing, and how to get it."""
+    from scenarios.doctor import show  # noqa: PLC0415
+
+    raise typer.Exit(show())
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"{option}: {value!r} is none of {', '.join(known)}.")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; the exit code says how it ended."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        result: Any = app(arguments, standalone_mode=False)
+    except UsageError as error:
+        return _say(str(error), USAGE)
+    except HarnessError as error:
+        return _say(str(error), NOT_PREPARED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if hasattr(error, "exit_code") and hasattr(error, "format_message"):
+            return _say(error.format_message(), USAGE)
+        raise
+    return result if isinstance(result, int) else 0
+
+
+def _say(sentence: str, code: int) -> int:
+    sys.stderr.write(f"gameday: {sentence}\n")
+    return code

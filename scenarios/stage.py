@@ -1,0 +1,93 @@
+"""The stage: the cluster that a run plays on, started for it, or attached to and left as it was."""
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.interrupts import Interrupts
+from gameday.clusters.attached import AttachedCluster, attach
+from gameday.clusters.broker import Broker
+from gameday.clusters.local import LocalCluster, start_local
+from gameday.clusters.release import find_release
+from gameday.contracts.model import Contract
+from gameday.traffic.link import Target
+from scenarios.attached import AttachedFacts
+from scenarios.options import Options
+from scenarios.screen import Screen
+from scenarios.settings import broker_settings
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a run plays: the cluster, its facts, the run's virtual host, and how to connect."""
+
+    name: str
+    folder: Path
+    state_dir: Path
+    contract: Contract
+    cluster: LocalCluster | AttachedCluster
+    broker: Broker | AttachedFacts
+    vhost: str
+    targets: tuple[Target, ...]
+    port_base: int | None
+    interrupts: Interrupts
+
+
+def open_stage(
+    stack: ExitStack,
+    contract: Contract,
+    options: Options,
+    folder: Path,
+    state_dir: Path,
+    interrupts: Interrupts,
+    screen: Screen,
+) -> Stage:
+    """Start a cluster, or attach to one; the stack ends what was started."""
+    vhost = f"chaos-{folder.name}"
+    if options.cluster == "attached":
+        return _attached(stack, contract, folder, state_dir, vhost, interrupts)
+    version = find_release(options.broker).version
+    settings = broker_settings(contract, version, options.broker_settings)
+    cluster = start_local(
+        settings, broker=options.broker, state_dir=state_dir, progress=screen.step
+    )
+    stack.callback(_close, cluster, folder, interrupts, screen)
+    targets = tuple(Target(node, cluster.amqp_url(node, vhost)) for node in cluster.nodes)
+    base = cluster.record.ports.base
+    return Stage(
+        f"local-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost, targets,
+        base, interrupts,
+    )  # fmt: skip
+
+
+def _attached(
+    stack: ExitStack,
+    contract: Contract,
+    folder: Path,
+    state_dir: Path,
+    vhost: str,
+    interrupts: Interrupts,
+) -> Stage:
+    cluster = attach()
+    broker = AttachedFacts(cluster)
+    stack.callback(broker.drop_vhost, vhost)
+    stack.callback(broker.drop_vhost, f"{vhost}-controls")
+    node = cluster.nodes[0]
+    target = Target(node, cluster.amqp_url(node, vhost))
+    door = str(cluster.addresses(node).client)
+    return Stage(
+        f"attached-{door}", folder, state_dir, contract, cluster, broker, vhost, (target,),
+        None, interrupts,
+    )  # fmt: skip
+
+
+def _close(
+    cluster: LocalCluster, folder: Path, interrupts: Interrupts, screen: Screen
+) -> None:
+    """Keep what the nodes logged, and end the cluster, whatever signals come meanwhile."""
+    with interrupts.shielded():
+        screen.step("stopping the cluster")
+        for path in sorted(cluster.record.logs.glob("*.log")):
+            shutil.copyfile(path, folder / "logs" / f"broker-{path.name}")
+        cluster.close()

@@ -1,0 +1,45 @@
+"""Writing down what a run is, before it begins: its manifest."""
+
+from chaos.plan import Plan
+from gameday.clusters.local import LocalCluster
+from gameday.contracts.model import Contract
+from gameday.history.folder import build_manifest, write_manifest
+from scenarios.claims import claims
+from scenarios.options import Options
+from scenarios.settings import settings_used
+from scenarios.stage import Stage
+
+
+def write_manifest_of(stage: Stage, contract: Contract, options: Options, plan: Plan) -> None:
+    """Write the manifest of a run that begins now."""
+    cluster = stage.cluster
+    claimed, dropped = claims(contract, options, cluster.powers)
+    facts = {
+        "kind": options.cluster,
+        "version": cluster.version,
+        "erlang": _erlang(stage),
+        "nodes": list(cluster.nodes),
+        "powers": sorted(cluster.powers),
+    }
+    local = options.cluster == "local"
+    manifest = build_manifest(
+        stage.folder,
+        contract,
+        seed=options.seed,
+        suite=options.suite,
+        cluster=facts,
+        claimed=claimed,
+        dropped_claims=dropped,
+        alternative=options.alternative,
+        broker_settings=options.broker_settings if local else "the owner's",
+        settings_used=settings_used(contract, cluster.version, options.broker_settings)
+        if local
+        else (),
+    )
+    write_manifest(stage.folder, {**manifest, "episodes": len(plan.episodes)})
+
+
+def _erlang(stage: Stage) -> str:
+    if isinstance(stage.cluster, LocalCluster):
+        return stage.cluster.evaluate("r1", "erlang:system_info(otp_release)").strip('"')
+    return str(stage.cluster.management().get("/api/overview")["erlang_version"])
