@@ -5,6 +5,9 @@ from typing import ClassVar
 
 from chaos.fault import Single, Site
 from chaos.revert import Revert, Seen
+from gameday.clusters.wait import NotYet, wait_until
+
+REJECTED_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,17 @@ class Poison(Single):
         return Revert("nothing")
 
     def apply(self, site: Site) -> None:
-        """Have it published."""
+        """Have it published, and wait until the consumers have rejected as many messages."""
+        before = site.traffic.rejected()
         site.traffic.poison(self.count)
 
+        def rejected() -> bool | NotYet:
+            more = site.traffic.rejected() - before
+            return more >= self.count or NotYet(f"{more} of {self.count} rejected")
+
+        wait_until(rejected, REJECTED_WITHIN_S, "the poison was rejected")
+
     def observe(self, site: Site) -> Seen:
-        """See the dead-letter queues grow."""
-        counts = site.broker.message_counts(site.vhost)
-        dead = {name: sum(count) for name, count in counts.items() if name.endswith(".failed")}
-        return Seen(any(dead.values()), {"dead_letters": dead})
+        """See how much the consumers have rejected."""
+        rejected = site.traffic.rejected()
+        return Seen(rejected >= self.count, {"rejected": rejected})

@@ -57,6 +57,9 @@ class Traffic(Protocol):
     def poison(self, count: int) -> None:
         """Let every publisher that knows poison send so many messages of it."""
 
+    def rejected(self) -> int:
+        """Return how many messages the consumers have rejected so far."""
+
 
 class NoTraffic:
     """A site without clients: there is nobody to stop, and nobody to strike."""
@@ -96,6 +99,10 @@ class NoTraffic:
 
     def poison(self, count: int) -> None:
         """Nobody poisons."""
+
+    def rejected(self) -> int:
+        """Return 0: nobody rejects."""
+        return 0
 
 
 def _nobody(*asked: object) -> None:

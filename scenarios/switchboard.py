@@ -150,6 +150,10 @@ class Switchboard:
         """Let every producer that knows poison send so many messages of it."""
         self.tell("publisher", "poison", count=count)
 
+    def rejected(self) -> int:
+        """Return how many messages the workers have rejected so far."""
+        return self.total("rejected")
+
     def _find(self, client: str) -> Caller:
         for caller in self.callers():
             if f"{caller.name}-{caller.process}" == client:
