@@ -6,6 +6,7 @@ Names that are not there are found in `references.py`.
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
@@ -15,6 +16,7 @@ from gameday.contracts.document import Mistake, Path
 from gameday.contracts.model import Contract, Producer, Requirement
 from gameday.contracts.partial import View, requirement_rows
 from gameday.contracts.parts import Queue
+from gameday.contracts.schema import compiled
 from gameday.contracts.sentences import shown
 from gameday.contracts.topology import dead_letter_targets, route, setting_of
 from gameday.contracts.versions import release
@@ -99,6 +101,24 @@ def _messages(contract: Contract) -> Iterator[Mistake]:
         except SchemaError as error:
             path = ("messages", i, "schema", *error.absolute_path)
             yield Mistake(path, f"expected a JSON Schema, found none; {error.message}")
+        else:
+            yield from _examples(("messages", i, "schema"), message.body_schema)
+
+
+def _examples(path: Path, schema: Any) -> Iterator[Mistake]:
+    """Find examples that break their own schema: bodies are made from them."""
+    if isinstance(schema, list):
+        rows: Any = enumerate(schema)
+    else:
+        rows = schema.items() if isinstance(schema, dict) else ()
+    for name, inner in rows:
+        yield from _examples((*path, name), inner)
+    if not isinstance(schema, dict) or not isinstance(schema.get("examples"), list):
+        return
+    for i, example in enumerate(schema["examples"]):
+        for error in compiled(schema).iter_errors(example):
+            text = f"expected an example that its schema takes, found {shown(example)}"
+            yield Mistake((*path, "examples", i), f"{text}; {error.message}")
 
 
 def _settings(contract: Contract) -> Iterator[Mistake]:

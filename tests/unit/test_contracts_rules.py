@@ -168,6 +168,14 @@ MISTAKES = {
             "'objekt' is not valid under any of the given schemas"
         ),
     ),
+    "example that its schema refuses": (
+        "schema: {type: object}",
+        "schema: {type: object, properties: {n: {maximum: 3, examples: [1, 4]}}}",
+        (
+            "shop.yaml:21: messages[0].schema.properties.n.examples[1]: expected an example that "
+            "its schema takes, found 4; 4 is greater than the maximum of 3"
+        ),
+    ),
     "judged by nothing": (
         "    not_tested: {reason: no prices, how: ask}\n",
         "",
