@@ -193,7 +193,7 @@ def _begin(environment: Environment, **_: Any) -> None:
         raise SystemExit(2) from None
 
 
-def _end(environment: Environment, **_: Any) -> None:
+def _end(**_: Any) -> None:
     """Stop, wait for confirms, let consumers finish, drain, and say what to type next."""
     if STATE.session is None or STATE.folder is None:
         return
@@ -209,7 +209,7 @@ def _end(environment: Environment, **_: Any) -> None:
 
 
 def _exit_code(environment: Environment, **_: Any) -> None:
-    """A refused publish is data, not an error of the load: the ledger is what is judged."""
+    """End with 0 although publishes failed: that is data, and the ledger is what is judged."""
     if environment.process_exit_code is None:
         environment.process_exit_code = 0
 

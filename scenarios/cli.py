@@ -28,7 +28,7 @@ RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as reports/r
 
 @app.command()
 def run(
-    system: Annotated[str, typer.Argument(help="A system's name, or a contract's path.")] = "sparki",
+    system: Annotated[str, typer.Argument(help="A system, or a contract's path.")] = "sparki",
     suite: Annotated[str, typer.Option(help="smoke or full.")] = "smoke",
     scenario: Annotated[str | None, typer.Option(help="One scenario of the suite only.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Play this plan.json instead.")] = None,

@@ -6,7 +6,7 @@ see them lose messages could not have seen a real loss either.
 | control | baseline | what harms it |
 |---|---|---|
 | automatic ack | drained before anything happens | its slow consumer is killed with its hands full |
-| transient | delivered and acked | the node of its queue is killed, together with the real ones |
+| transient | delivered and acked | the node of its queue is killed |
 | no confirms | delivered and acked | a link of its own swallows what it sends, then closes |
 """
 
@@ -202,9 +202,7 @@ class Controls:
         targets = self._targets(control, consuming=True)
         module = "gameday.traffic.drain"
         words = [sys.executable, "-m", module, str(self.crew.folder), "2", "20", control]
-        member = self.crew.start(
-            f"{control}-drain", "control", words, targets_environment(targets)
-        )
+        member = self.crew.start(f"{control}-drain", "control", words, targets_environment(targets))
         wait_until(lambda: member.process.poll() is not None, 40, f"the drain of {control} ended")
         member.ended = True
         ok = member.process.returncode == 0
@@ -217,7 +215,12 @@ class Controls:
         )  # fmt: skip
 
     def _fault(
-        self, control: str, step: str, kind: str, target: str, evidence: dict[str, Any] | None = None
+        self,
+        control: str,
+        step: str,
+        kind: str,
+        target: str,
+        evidence: dict[str, Any] | None = None,
     ) -> None:
         more: dict[str, Any] = {"evidence": evidence} if evidence else {}
         if step == "intent":

@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from pathlib import Path
 from time import monotonic_ns
-from typing import Any
+from typing import Any, Self
 
 from gameday.clusters.broker import Broker
 from gameday.errors import HarnessError
@@ -27,14 +27,16 @@ OLD_NS = 3_000_000_000
 class Observer:
     """Samples the broker and tallies the ledgers, in a thread of its own."""
 
-    def __init__(self, folder: Path, broker: Broker | AttachedFacts, vhost: str, board: Switchboard) -> None:
+    def __init__(
+        self, folder: Path, broker: Broker | AttachedFacts, vhost: str, board: Switchboard
+    ) -> None:
         self._folder, self._broker, self._vhost, self._board = folder, broker, vhost, board
         self._tally = Tally(folder / "history")
         self._ready = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
 
-    def __enter__(self) -> "Observer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

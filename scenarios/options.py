@@ -11,7 +11,10 @@ SettingsChoice = Literal["tuned", "stock"]
 
 @dataclass(frozen=True)
 class Options:
-    """One run: whose, which suite, on what, with which seed, where its folder goes, and hosts that are owned."""
+    """One run: whose, which suite, on what, with which seed, and where its folder goes.
+
+    `owned` names hosts beyond this machine that the user says are his to load.
+    """
 
     system: str = "sparki"
     suite: Suite = "smoke"

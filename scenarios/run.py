@@ -116,7 +116,7 @@ def _play(game: Game) -> None:
     except HarnessError as error:
         game.journal.append("harness_failed", reason=str(error))
         game.screen.say(f"the harness failed: {error}")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # Whatever it was, what is broken must be healed.
         game.journal.append("harness_failed", reason=f"{type(error).__name__}: {error}")
         with (game.folder / "logs" / "runner.log").open("a") as log:
             traceback.print_exc(file=log)

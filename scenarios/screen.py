@@ -7,7 +7,7 @@ far. Elsewhere (a log, CI) a line is written at each change and every ten second
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -49,7 +49,7 @@ class Screen:
     _logged: float = 0.0
     _live: Live | None = None
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> Self:
         if self.console.is_terminal:
             self._live = Live(self, console=self.console, refresh_per_second=4, transient=True)
             self._live.start()

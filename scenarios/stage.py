@@ -82,9 +82,7 @@ def _attached(
     )  # fmt: skip
 
 
-def _close(
-    cluster: LocalCluster, folder: Path, interrupts: Interrupts, screen: Screen
-) -> None:
+def _close(cluster: LocalCluster, folder: Path, interrupts: Interrupts, screen: Screen) -> None:
     """Keep what the nodes logged, and end the cluster, whatever signals come meanwhile."""
     with interrupts.shielded():
         screen.step("stopping the cluster")

@@ -1,4 +1,7 @@
-"""Steady: warm up until the rates hold, then measure a baseline. Not steady: nothing is injected."""
+"""Steady: warm up until the rates hold, then measure a baseline.
+
+A load that never runs steadily has nothing injected into it: the run ends INCONCLUSIVE.
+"""
 
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError

@@ -1,7 +1,7 @@
 """Trouble: the plan's episodes, one after another, each put right before the next begins.
 
-    everything in its place -> surge -> intent .. observed -> the fault lasts -> reverted ..
-    restored -> healthy -> recovery -> topology compared -> the next episode
+places -> surge -> intent .. observed -> the fault lasts -> reverted .. restored -> healthy
+-> recovery -> topology compared -> the next episode.
 """
 
 from chaos.plan import FILE_NAME, Episode, Plan, resolve

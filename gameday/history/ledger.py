@@ -7,9 +7,10 @@ kill -9 of its writer, not the loss of power.
 
 `<number>-<role>.names.jsonl` has one line for each interned value, written before the first record
 that uses it: `{"table": "queue", "index": 3, "value": "builds"}`. Tables: `queue` (name), `route`
-(exchange, routing_key, type, and the queues that the bindings reach), `connection` (node, role, client), `channel` (connection, number,
-role, and for a consumer queue, prefetch, no_ack, consumer), `reason` (text), `effect` (key),
-`deaths` (a whole x-death), `digest` (digest, sequence, attempt of a body that carries no headers).
+(exchange, routing_key, type, and the queues that the bindings reach), `connection` (node, role,
+client), `channel` (connection, number, role, and for a consumer queue, prefetch, no_ack,
+consumer), `reason` (text), `effect` (key), `deaths` (a whole x-death), `digest` (digest, and for
+a publisher the sequence and attempt of a body that carries no headers).
 """
 
 import json

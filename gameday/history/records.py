@@ -11,11 +11,11 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 
 | kind | channel | tag | sequence, producer, attempt | queue | priority | detail | extra |
 |---|---|---|---|---|---|---|---|
-| INVOKE | publishing | publish tag, 0 if none yet | the attempt's | route | sent | lag behind due, us | disposition |
+| INVOKE | publishing | publish tag or 0 | the attempt's | route | sent | lag, us | disposition |
 | RETURNED | publishing | 0 | the attempt's | route | 0 | reply code | 0 |
 | CONFIRMED, NACKED | publishing | publish tag | 0 | 0 | 0 | 0 | 0 |
 | UNKNOWN, FAILED | publishing | publish tag | the attempt's | route | 0 | reason (names) | 0 |
-| DROPPED | 0 | 0 | sequence, producer | route | due's | lag behind due, us | disposition |
+| DROPPED | 0 | 0 | sequence, producer | route | due's | lag, us | disposition |
 | CONNECTION_* , *BLOCKED | **connection** | 0 | 0 | 0 | 0 | reply code | 0 |
 | CHANNEL_* | channel | 0 | 0 | 0 | 0 | reply code | 0 |
 | DELIVERED | consuming | delivery tag | the attempt's | queue | seen | deaths | death, count |
@@ -27,7 +27,7 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | DRAIN_EMPTY | draining | 0 | 0 | queue | 0 | 0 | 0 |
 | EFFECT | 0 | 0 | the message's | 0 | 0 | key (names) | 0 |
 
-`channel`, `queue` and `detail` (where it says *names* or *table*) are indices into the side file's
+Lag is the time since the message was due. `channel`, `queue` and `detail` (where it says *names* or *table*) are indices into the side file's
 tables: see `ledger.py`. In DELIVERED, deaths is the sum of the death counts in the low 16 bits and
 the queue index of the first death + 1 in the high ones; extra is the first death's reason in the
 low four bits and the delivery count, at most 15, in the high ones.

@@ -131,7 +131,7 @@ class Consumer:
         self._waiting.clear()
 
     def _cancelled(self, _: Any) -> None:
-        """The broker cancelled the consumer (its queue failed over or was deleted): come back."""
+        """Come back after the broker cancelled (its queue failed over, or was deleted)."""
         queue = self._tools.ledger.intern("queue", self._contract.queue)
         index = self.link.channel_index
         self._tools.ledger.append(Kind.CANCELLED, monotonic_ns(), channel=index, queue=queue)

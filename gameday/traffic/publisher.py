@@ -4,16 +4,19 @@ What falls due is handed over at once, however the broker fares; how late that w
 record. One greenlet wakes for whatever is due by now, so that no message costs a timer of its own.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic_ns
+from typing import TYPE_CHECKING
 
 import gevent
 
 from gameday.traffic.arrivals import Schedule
 from gameday.traffic.messages import Outgoing, Source
 from gameday.traffic.sender import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WINDOW_S = 1.0
 TICK_S = 0.002

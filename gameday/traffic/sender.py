@@ -9,60 +9,22 @@ Nothing is retried silently: each attempt has its own record and its own name.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic_ns, time
-from typing import Any, Literal
+from typing import Any
 
 import gevent
 
 from gameday.history.ledger import LedgerWriter
-from gameday.history.records import DETAIL_MAX, NO_PRIORITY, Flag, Kind, pack_attempt
+from gameday.history.records import Flag, Kind, pack_attempt
 from gameday.traffic.frames import Template
 from gameday.traffic.identity import Identity, identify
+from gameday.traffic.lanes import Lane, Manners, Tally, finish, record, settled
 from gameday.traffic.link import Link, Purpose, Target
 from gameday.traffic.messages import Outgoing, digest
 
 SUSPECT_FOR_NS = 10_000_000_000
 SCAN_EVERY_S = 0.05
 LEAVE_WITHIN_S = 5.0
-
-
-@dataclass(frozen=True)
-class Manners:
-    """How a producing service publishes (its contract)."""
-
-    client: str
-    pool: int
-    heartbeat_s: int = 60
-    attempts: int = 3
-    backoff_ms: int = 100
-    backoff_factor: float = 2.0
-    confirm_timeout_ms: int = 5000
-    believes: Literal["broker", "socket"] = "broker"  # Only a control takes the socket's word.
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the sender has done so far, for progress and for Locust's statistics."""
-
-    sent: int = 0
-    confirmed: int = 0
-    returned: int = 0
-    told: int = 0  # Given up after the last attempt: the caller was told.
-    held: int = 0
-    retried: int = 0
-
-
-class _Lane:
-    """A link with what it has not confirmed yet, by publish tag, oldest first."""
-
-    def __init__(self) -> None:
-        self.pending: dict[int, tuple[Outgoing, int]] = {}
-        self.returned: set[tuple[int, int]] = set()
-        self.templates: dict[int, Template] = {}
-        self.tag = 0
-        self.suspect_since_ns = 0
-        self.leaving = False
 
 
 class Sender:
@@ -74,7 +36,7 @@ class Sender:
         self.tally = Tally()
         self._ledger = ledger
         self._manners = manners
-        self._lanes: dict[Link, _Lane] = {}
+        self._lanes: dict[Link, Lane] = {}
         self._held: deque[Outgoing] = deque()
         self._bare: dict[str, tuple[int, int, int]] = {}
         self._turn = 0
@@ -83,7 +45,7 @@ class Sender:
             details = (("link", number),)
             purpose = Purpose("publish", manners.client, manners.heartbeat_s, details)
             link = Link(ledger, targets, first + number, purpose, self._opened, self._lost)
-            self._lanes[link] = _Lane()
+            self._lanes[link] = Lane()
         self._scanner = gevent.spawn(self._scan)
 
     @property
@@ -125,7 +87,7 @@ class Sender:
                 lane.leaving = True
                 gevent.spawn(self._leave, link, lane)
 
-    def _leave(self, link: Link, lane: _Lane) -> None:
+    def _leave(self, link: Link, lane: Lane) -> None:
         with gevent.Timeout(LEAVE_WITHIN_S, False):
             while lane.pending:
                 gevent.sleep(SCAN_EVERY_S)
@@ -139,7 +101,7 @@ class Sender:
         self._scanner.kill(block=False)
         gevent.joinall([gevent.spawn(link.close) for link in self._lanes], timeout=10)
         for message in self._held:
-            _record(self._ledger, Kind.DROPPED, message, message.route.index)
+            record(self._ledger, Kind.DROPPED, message, message.route.index)
 
     def _choose(self) -> Link | None:
         """Take links in turn; blocked ones only when all are, suspect ones before those."""
@@ -163,7 +125,7 @@ class Sender:
         lane.tag += 1
         attempt = self._name_attempt(message)
         now = monotonic_ns()
-        _record(
+        record(
             self._ledger, Kind.INVOKE, message, message.route.index, now,
             tag=lane.tag, channel=link.channel_index, attempt=attempt,
         )  # fmt: skip
@@ -197,7 +159,7 @@ class Sender:
             message.expect, message.checksum, message.fail,
         ).table()  # fmt: skip
 
-    def _template(self, lane: _Lane, link: Link, message: Outgoing) -> Template:
+    def _template(self, lane: Lane, link: Link, message: Outgoing) -> Template:
         route = message.route
         template = lane.templates.get(route.index)
         if template is None:
@@ -213,7 +175,7 @@ class Sender:
         now = monotonic_ns()
         attempt = self._name_attempt(message)
         message.held |= Flag.PUBLISH_HELD_DISCONNECTED
-        _record(self._ledger, Kind.INVOKE, message, message.route.index, now, attempt=attempt)
+        record(self._ledger, Kind.INVOKE, message, message.route.index, now, attempt=attempt)
         reason = self._ledger.intern("reason", "no connection of the pool is open")
         self._ledger.append(
             Kind.FAILED, now, message.sequence, 0, reason, message.producer,
@@ -227,7 +189,7 @@ class Sender:
             return
         if message.tries >= self._manners.attempts:
             self.tally.told += 1
-            _finish(message, arrived=False)
+            finish(message, arrived=False)
             return
         self.tally.retried += 1
         factor = self._manners.backoff_factor ** (message.tries - 1)
@@ -250,7 +212,7 @@ class Sender:
         for message in unanswered:
             self._again(message)
 
-    def _returned(self, lane: _Lane, method: Any, properties: Any, body: bytes) -> None:
+    def _returned(self, lane: Lane, method: Any, properties: Any, body: bytes) -> None:
         who = identify(properties.headers)
         if who is not None:
             producer, sequence, attempt = who.producer, who.sequence, who.attempt
@@ -273,10 +235,10 @@ class Sender:
         flags = Flag.MULTIPLE if multiple else 0
         self._ledger.append(kind, monotonic_ns(), tag=tag, channel=link.channel_index, flags=flags)
         lane.suspect_since_ns = 0
-        for message in _settled(lane.pending, tag, multiple=multiple):
+        for message in settled(lane.pending, tag, multiple=multiple):
             self._settle(lane, message, positive=positive)
 
-    def _settle(self, lane: _Lane, message: Outgoing, *, positive: bool) -> None:
+    def _settle(self, lane: Lane, message: Outgoing, *, positive: bool) -> None:
         if not positive:
             self._again(message)
             return
@@ -285,7 +247,7 @@ class Sender:
         lane.returned.discard(name)
         self.tally.confirmed += arrived
         self.tally.told += not arrived
-        _finish(message, arrived=arrived)
+        finish(message, arrived=arrived)
 
     def _scan(self) -> None:
         """Find publishes without an answer in time, and send what was held once links unblock."""
@@ -298,7 +260,7 @@ class Sender:
             while self._held and any(li.is_open and not li.is_blocked for li in self._lanes):
                 self.send(self._held.popleft())
 
-    def _expire(self, link: Link, lane: _Lane, now: int) -> None:
+    def _expire(self, link: Link, lane: Lane, now: int) -> None:
         limit = now - self._manners.confirm_timeout_ms * 1_000_000
         if link.resumed_ns > limit:
             return
@@ -323,47 +285,3 @@ class Sender:
             pack_attempt(self._ledger.process, message.count - 1),
         )  # fmt: skip
         self._again(message)
-
-
-def _settled(
-    pending: dict[int, tuple[Outgoing, int]], tag: int, *, multiple: bool
-) -> list[Outgoing]:
-    """Take out the publishes that an answer names; a late answer may name none."""
-    if not multiple:
-        found = pending.pop(tag, None)
-        return [found[0]] if found else []
-    named = []
-    for each in pending:
-        if each > tag:
-            break
-        named.append(each)
-    return [pending.pop(each)[0] for each in named]
-
-
-def _finish(message: Outgoing, *, arrived: bool) -> None:
-    if message.done is not None:
-        done, message.done = message.done, None
-        done(arrived)
-
-
-def _record(
-    ledger: LedgerWriter,
-    kind: Kind,
-    message: Outgoing,
-    route: int,
-    now: int | None = None,
-    tag: int = 0,
-    channel: int = 0,
-    attempt: int = 0,
-) -> None:
-    """Write what is about to happen to a message."""
-    now = monotonic_ns() if now is None else now
-    lag_us = min(max(0, now - message.due_ns) // 1000, DETAIL_MAX)
-    flags = message.held
-    flags |= Flag.PUBLISH_MANDATORY if message.route.mandatory else 0
-    flags |= Flag.PUBLISH_PERSISTENT if message.route.persistent else 0
-    priority = NO_PRIORITY if message.priority is None else message.priority
-    ledger.append(
-        kind, now, message.sequence, tag, lag_us, message.producer, channel, route, attempt,
-        priority, flags, message.expect,
-    )  # fmt: skip

@@ -21,10 +21,11 @@ from gameday.history.ledger import LedgerWriter
 from gameday.history.records import PROCESS_MAX
 from gameday.traffic.arrivals import Poisson
 from gameday.traffic.consumer import Consumer, Tools, Validate
+from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Route, Sequences, Source
 from gameday.traffic.publisher import Publisher
-from gameday.traffic.sender import Manners, Sender
+from gameday.traffic.sender import Sender
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,10 @@ from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Disposition
 from gameday.traffic.consumer import Consumer, Tools
 from gameday.traffic.crash import end_on_defects
+from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Outgoing, Route, Sequences
-from gameday.traffic.sender import Manners, Sender
+from gameday.traffic.sender import Sender
 from gameday.traffic.session import open_ledger, targets_from_environment
 from gameday.traffic.wire import SOCKET_NAME, Wire
 

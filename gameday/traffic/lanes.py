@@ -1,0 +1,96 @@
+"""What a sender keeps for each link, and how it writes a publish down.
+
+A *lane* is a link with the publishes that wait for their answer on it. `Manners` is how a service
+publishes, by its contract; `Tally` what it has done so far.
+"""
+
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Literal
+
+from gameday.history.ledger import LedgerWriter
+from gameday.history.records import DETAIL_MAX, NO_PRIORITY, Flag, Kind
+from gameday.traffic.frames import Template
+from gameday.traffic.messages import Outgoing
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How a producing service publishes (its contract)."""
+
+    client: str
+    pool: int
+    heartbeat_s: int = 60
+    attempts: int = 3
+    backoff_ms: int = 100
+    backoff_factor: float = 2.0
+    confirm_timeout_ms: int = 5000
+    believes: Literal["broker", "socket"] = "broker"  # Only a control takes the socket's word.
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the sender has done so far, for progress and for Locust's statistics."""
+
+    sent: int = 0
+    confirmed: int = 0
+    returned: int = 0
+    told: int = 0  # Given up after the last attempt: the caller was told.
+    held: int = 0
+    retried: int = 0
+
+
+class Lane:
+    """A link with what it has not confirmed yet, by publish tag, oldest first."""
+
+    def __init__(self) -> None:
+        self.pending: dict[int, tuple[Outgoing, int]] = {}
+        self.returned: set[tuple[int, int]] = set()
+        self.templates: dict[int, Template] = {}
+        self.tag = 0
+        self.suspect_since_ns = 0
+        self.leaving = False
+
+
+def settled(
+    pending: dict[int, tuple[Outgoing, int]], tag: int, *, multiple: bool
+) -> list[Outgoing]:
+    """Take out the publishes that an answer names; a late answer may name none."""
+    if not multiple:
+        found = pending.pop(tag, None)
+        return [found[0]] if found else []
+    named = []
+    for each in pending:
+        if each > tag:
+            break
+        named.append(each)
+    return [pending.pop(each)[0] for each in named]
+
+
+def finish(message: Outgoing, *, arrived: bool) -> None:
+    if message.done is not None:
+        done, message.done = message.done, None
+        done(arrived)
+
+
+def record(
+    ledger: LedgerWriter,
+    kind: Kind,
+    message: Outgoing,
+    route: int,
+    now: int | None = None,
+    tag: int = 0,
+    channel: int = 0,
+    attempt: int = 0,
+) -> None:
+    """Write what is about to happen to a message."""
+    now = monotonic_ns() if now is None else now
+    lag_us = min(max(0, now - message.due_ns) // 1000, DETAIL_MAX)
+    flags = message.held
+    flags |= Flag.PUBLISH_MANDATORY if message.route.mandatory else 0
+    flags |= Flag.PUBLISH_PERSISTENT if message.route.persistent else 0
+    priority = NO_PRIORITY if message.priority is None else message.priority
+    ledger.append(
+        kind, now, message.sequence, tag, lag_us, message.producer, channel, route, attempt,
+        priority, flags, message.expect,
+    )  # fmt: skip
