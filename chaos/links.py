@@ -47,8 +47,8 @@ class Isolate(Single):
 
     @contextmanager
     def inject(self, site: Site) -> Iterator[None]:
-        """Part it for as long as the context is open, and note what the nodes make of it."""
-        with steps.carry_out(self, site), watch.views_noted(site):
+        """Part it while the context is open; what the nodes make of it is noted until it healed."""
+        with watch.views_noted(site), steps.carry_out(self, site):
             yield
 
     def capture(self, site: Site) -> Revert:
@@ -62,10 +62,7 @@ class Isolate(Single):
 
     def observe(self, site: Site) -> Seen:
         """No greeting passes any link; after a reset, neither side is connected to the other."""
-        answers = {
-            f"{link[0]}-{link[1]}": probes.over_link(site.cluster, link)
-            for link in links_around(site, self.node)
-        }
+        answers = probes.over_links(site.cluster, links_around(site, self.node))
         if self.how == "silent":
             swallowed = all(answer == probes.SILENT for answer in answers.values())
             return Seen(swallowed, {"links": answers})

@@ -106,7 +106,7 @@ def rejoin(cluster: Target, values: Values) -> None:
 
 def links_back(cluster: Target, values: Values) -> Seen:
     """Bytes pass over each link again, and every node runs in every view."""
-    answers = {f"{link[0]}-{link[1]}": probes.over_link(cluster, link) for link in links_of(values)}
+    answers = probes.over_links(cluster, links_of(values))
     seen = probes.whole(cluster)
     passing = all(answer == probes.ANSWERED for answer in answers.values())
     return Seen(passing and seen.yes, {"links": answers, **seen.evidence})

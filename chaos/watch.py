@@ -1,7 +1,7 @@
 """What the nodes make of a cut while it lasts: their views, noted whenever they change.
 
 Each node is asked by the control path whom it is connected to and whether its broker serves. It
-is evidence for the report, not a proof that a fault needs, and ends before the fault is reverted.
+is evidence for the report, not a proof that a fault needs, and goes on until the fault is healed.
 """
 
 import threading
@@ -37,7 +37,7 @@ def _note_changes(site: "Site", done: threading.Event) -> None:
     before: dict[str, Any] = {}
     while not done.is_set():
         now = {node: _facts(view) for node, view in probes.views(site.cluster).items()}
-        if now != before and not done.is_set():
+        if now != before:
             site.journal.append("views", episode=site.episode, views=now)
             before = now
         done.wait(EVERY_S)
