@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from chaos.fault import Site
 from chaos.journal import Journal
 from chaos.plan import Plan
-from chaos.revert import Target as Breakable
 from chaos.runs import RunRecord
 from gameday.contracts.model import Contract
 from scenarios.controls import Controls
@@ -18,6 +17,9 @@ from scenarios.options import Options
 from scenarios.screen import Screen
 from scenarios.stage import Stage
 from scenarios.switchboard import Switchboard
+
+if TYPE_CHECKING:
+    from chaos.revert import Target as Breakable
 
 
 def assemble(

@@ -5,7 +5,7 @@ see them lose messages could not have seen a real loss either.
 
 | control | baseline | what harms it |
 |---|---|---|
-| automatic ack | drained before anything happens | its slow consumer is killed with its hands full |
+| automatic ack | handled to the last | its slow consumer is killed with its hands full |
 | transient | delivered and acked | the node of its queue is killed |
 | no confirms | delivered and acked | a link of its own swallows what it sends, then closes |
 """

@@ -23,12 +23,12 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | SUPERSEDED | consuming | delivery tag of the old | message; **new** attempt | queue | 0 | 0 | 0 |
 | ACKED, REQUEUED, REJECTED | consuming | delivery tag | 0 | 0 | 0 | 0 | 0 |
 | CANCELLED | consuming | 0 | 0 | queue | 0 | reply code | 0 |
-| DRAINED | draining | delivery tag | the attempt's | queue | seen | deaths table + 1 | death, count |
+| DRAINED | draining | delivery tag | the attempt's | queue | seen | deaths + 1 | death, count |
 | DRAIN_EMPTY | draining | 0 | 0 | queue | 0 | 0 | 0 |
 | EFFECT | 0 | 0 | the message's | 0 | 0 | key (names) | 0 |
 
-Lag is the time since the message was due. `channel`, `queue` and `detail` (where it says *names* or *table*) are indices into the side file's
-tables: see `ledger.py`. In DELIVERED, deaths is the sum of the death counts in the low 16 bits and
+Lag is the time since the message was due. `channel`, `queue` and `detail` (where it says *names*
+or *table*) are indices into the side file's tables: see `ledger.py`. In DELIVERED, deaths is the sum of the death counts in the low 16 bits and
 the queue index of the first death + 1 in the high ones; extra is the first death's reason in the
 low four bits and the delivery count, at most 15, in the high ones.
 

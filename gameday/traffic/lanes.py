@@ -6,12 +6,14 @@ publishes, by its contract; `Tally` what it has done so far.
 
 from dataclasses import dataclass
 from time import monotonic_ns
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import DETAIL_MAX, NO_PRIORITY, Flag, Kind
-from gameday.traffic.frames import Template
 from gameday.traffic.messages import Outgoing
+
+if TYPE_CHECKING:
+    from gameday.traffic.frames import Template
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def settled(
 
 
 def finish(message: Outgoing, *, arrived: bool) -> None:
+    """Tell whoever waits for a message how it ended, once."""
     if message.done is not None:
         done, message.done = message.done, None
         done(arrived)
