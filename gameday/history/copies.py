@@ -223,7 +223,7 @@ class _Facts:
         right = np.array(
             [[seen in roles.targets(last) for seen in self.queues] for last in finals], bool
         ).reshape(len(finals), len(self.queues))
-        place = right[origin, deliveries.queue] if len(finals) else np.zeros(0, bool)
+        place = right[origin, deliveries.queue] if finals else np.zeros(0, bool)
         newest = np.where(deliveries.newest_queue < 0, final, deliveries.newest_queue)
         why = np.where(deliveries.newest_reason < 0, reason, deliveries.newest_reason)
         return place & (newest == final) & (why == reason)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gameday.history.finding import examples_of, name_of
+from gameday.history.join import distinct
 from gameday.history.outcomes import Outcome
 from gameday.history.records import NO_PRIORITY, Death
 from gameday.history.run import Run
@@ -81,7 +82,7 @@ def _duplicates(run: Run, unflagged: Array) -> int:
     own = attempts.process[attempt] == attempts.producer[attempt]
     rows, attempt = rows[own], attempt[own]
     key = attempts.message[attempt] * (len(history.queues) + 1) + history.deliveries.queue[rows]
-    return len(key) - len(np.unique(key))
+    return len(key) - len(distinct(key))
 
 
 def _verdicts(verdict: Array) -> dict[str, int]:

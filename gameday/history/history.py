@@ -19,6 +19,7 @@ from gameday.history.attempts import Attempts, build_attempts
 from gameday.history.copies import Copies, CopyIndex, build_copies, index_copies
 from gameday.history.deliveries import Deliveries, build_deliveries
 from gameday.history.gather import Gathered, Names, gather
+from gameday.history.join import distinct
 from gameday.history.ledger import Ledger
 from gameday.history.links import Links, build_links
 from gameday.history.records import Kind
@@ -58,8 +59,8 @@ class History:
     @cached_property
     def messages(self) -> tuple[Array, Array]:
         """Return the messages' keys, sorted, and for each attempt the place of its message."""
-        keys, places = np.unique(self.attempts.message, return_inverse=True)
-        return keys, places
+        keys = distinct(self.attempts.message)
+        return keys, np.searchsorted(keys, self.attempts.message)
 
     @cached_property
     def finals(self) -> Array:

@@ -28,6 +28,14 @@ def attempt_keys(producer: Array, sequence: Array, attempt: Array) -> Array:
     return high | attempt.astype(np.int64)
 
 
+def distinct(values: Array) -> Array:
+    """Return the different values, sorted; a sort beats a hash where values are nearly in order."""
+    ordered = np.sort(values, kind="stable")
+    if len(ordered) < 2:
+        return ordered
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
+
+
 @dataclass(frozen=True)
 class Finder:
     """Finds rows by their key; of rows with one key, the first in the order of the rows."""

@@ -133,8 +133,8 @@ def passed_over(present: Present, segment: Array, free: Array, mark: Array, rank
     found = np.full(len(segment), -1, np.int64)
     if not len(present.segment) or not len(segment):
         return found
-    since, span = _packed(present.segment, present.since, segment, free)
-    until, reach = _packed(present.segment, present.until, segment, mark)
+    since = _packed(present.segment, present.since, segment, free)
+    until = _packed(present.segment, present.until, segment, mark)
     order = np.argsort(since[0], kind="stable")
     for level in np.unique(rank):
         mine = np.flatnonzero(rank == level)
@@ -147,13 +147,12 @@ def passed_over(present: Present, segment: Array, free: Array, mark: Array, rank
         place = np.searchsorted(keys, since[1][mine], side="left") - 1
         hit = (place >= 0) & (stays[place] > until[1][mine])
         found[mine[hit]] = higher[best[place[hit]]]
-    assert span > 0 < reach, "packing needs room"
     return found
 
 
 def _packed(
     segment: Array, value: Array, other_segment: Array, other: Array
-) -> tuple[tuple[Array, Array], int]:
+) -> tuple[Array, Array]:
     """Pack (segment, value) into one rising key, the same way for both sides."""
     finite = np.concatenate([value[value < NEVER], other[other < NEVER], [0]])
     least = int(finite[finite > 0].min()) if (finite > 0).any() else 0
@@ -163,4 +162,4 @@ def _packed(
         inside = np.where(values == NEVER, width - 1, np.clip(values - least + 1, 0, width - 2))
         return segments.astype(np.int64) * width + inside
 
-    return (pack(segment, value), pack(other_segment, other)), width
+    return pack(segment, value), pack(other_segment, other)

@@ -10,6 +10,7 @@ from gameday.contracts.model import Producer
 from gameday.history.checks.select import deliveries_in
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.history import History
+from gameday.history.join import distinct
 from gameday.history.outcomes import Outcome
 from gameday.history.records import NO_PRIORITY, Flag, Kind
 from gameday.history.run import Run
@@ -55,7 +56,7 @@ def properties(run: Run, parameters: Mapping[str, Any]) -> Finding:
                     int(which.sum()), "messages", len(rows), threshold=0,
                     examples=examples_of(messages),
                 )  # fmt: skip
-        given = set(np.unique(attempts.priority[rows]).tolist())
+        given = set(np.flatnonzero(np.bincount(attempts.priority[rows])).tolist())
         if missing := sorted(set(producer.priorities) - given):
             return unknown(f"{producer.name} never sent priority {missing[0]}", n=len(rows))
         if producer.confirms and not (attempts.outcome[rows] == Outcome.OK).any():
@@ -137,8 +138,9 @@ def duplicates_flag(run: Run, parameters: Mapping[str, Any]) -> Finding:
     exempt = np.array([*(name in fed for name in history.queues), False])[deliveries.queue]
     rows = np.flatnonzero(chosen & ~exempt & ~deliveries.redelivered)
     key = index.of_delivery[rows] << 16 | np.minimum(deliveries.deaths[rows], 0xFFFF)
-    unique, counts = np.unique(key, return_counts=True)
-    again = unique[counts > 1] >> 16
+    ordered = np.sort(key, kind="stable")
+    again = distinct(ordered[1:][ordered[1:] == ordered[:-1]] >> 16)
+    unique = distinct(key)
     message = history.attempts.message[history.copies.attempt[again]]
     figures: dict[str, Any] = {"measured": len(again), "unit": "copies", "n": len(unique),
                                "threshold": 0}  # fmt: skip

@@ -6,6 +6,7 @@ beyond the prefetch nothing can be told, and the check is vacuous.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -64,38 +65,58 @@ def _fifo(run: Run, queue: str) -> Finding:
                    threshold=0)  # fmt: skip
 
 
-def overtaken(seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: int) -> tuple[Array, Array]:
-    """Return for each delivery the row of one of higher rank that it overtook, or -1; and rows."""
+@dataclass(frozen=True)
+class Choices:
+    """Deliveries that can be judged, and messages that waited for certain, as rows of `Waits`."""
+
+    served: Array
+    sure: Array
+    served_epoch: Array
+    sure_epoch: Array
+
+
+def choices(seen: Waits, epochs: Leaders, epsilon_ns: int) -> Choices:
+    """Return what can be told for certain; who never waited cannot have been overtaken."""
     epoch = epochs.epoch(seen.at_ns)
     served = np.flatnonzero((seen.at_ns < NEVER) & (seen.free_ns > 0) & epochs.sure[epoch])
-    sure = np.flatnonzero((seen.since_ns < NEVER) & epochs.sure[epochs.epoch(seen.since_ns)])
+    begun = epochs.epoch(seen.since_ns)
+    known = (seen.since_ns < NEVER) & epochs.sure[begun]
+    waited = seen.since_ns < np.where(seen.drained, NEVER, seen.at_ns) - epsilon_ns
+    sure = np.flatnonzero(known & waited)
+    return Choices(served, sure, epoch[served], begun[sure])
+
+
+def overtaken(seen: Waits, rank: Array, among: Choices, epsilon_ns: int) -> Array:
+    """Return for each delivery the row of one of higher rank that it overtook, or -1."""
+    served, sure = among.served, among.sure
     since = seen.since_ns[sure] + epsilon_ns
-    begun = epochs.epoch(seen.since_ns)[sure]
-    width = int(seen.channel.max(initial=0)) + 1
     elsewhere = passed_over(
-        Present(begun, since, seen.free_ns[sure], rank[sure]),
-        epoch[served], seen.free_ns[served], seen.at_ns[served], rank[served],
+        Present(among.sure_epoch, since, seen.free_ns[sure], rank[sure]),
+        among.served_epoch, seen.free_ns[served], seen.at_ns[served], rank[served],
     )  # fmt: skip
+    width = int(seen.channel.max(initial=0)) + 1
     last = np.where(seen.drained, NEVER, seen.tag)
+    lane = among.sure_epoch * width + seen.channel[sure]
     same_channel = passed_over(
-        Present(begun * width + seen.channel[sure], since, last[sure], rank[sure]),
-        epoch[served] * width + seen.channel[served], seen.free_ns[served], seen.tag[served],
+        Present(lane, since, last[sure], rank[sure]),
+        among.served_epoch * width + seen.channel[served], seen.free_ns[served], seen.tag[served],
         rank[served],
     )  # fmt: skip
     either = np.where(elsewhere >= 0, elsewhere, same_channel)
-    return np.where(either >= 0, sure[either] if len(sure) else -1, -1), served
+    return np.where(either >= 0, np.append(sure, -1)[either], -1)
 
 
 def _strict(
     queue: str, seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: int
 ) -> Finding:
-    by, served = overtaken(seen, rank, epochs, epsilon_ns)
+    among = choices(seen, epochs, epsilon_ns)
+    served = among.served
+    by = overtaken(seen, rank, among, epsilon_ns)
     inverted = np.flatnonzero(by >= 0)
-    preferred, _ = overtaken(seen, -rank, epochs, epsilon_ns)
-    choices = int(((by >= 0) | (preferred >= 0)).sum())
+    made = int(((by >= 0) | (overtaken(seen, -rank, among, epsilon_ns) >= 0)).sum())
     figures: dict[str, Any] = {
-        "measured": len(inverted), "unit": "inversions", "n": choices, "threshold": 0,
-        "interval": wilson(len(inverted), choices) if choices else None,
+        "measured": len(inverted), "unit": "inversions", "n": made, "threshold": 0,
+        "interval": wilson(len(inverted), made) if made else None,
         "details": {"deliveries": len(seen.message), "checked": len(served)},
     }  # fmt: skip
     if len(inverted):
@@ -103,14 +124,14 @@ def _strict(
         reason = (
             f"broke Urgent-First: message {name_of(int(seen.message[x]))} of priority {rank[x]} "
             f"was served from {queue} while {name_of(int(seen.message[y]))} of priority {rank[y]} "
-            f"waited ({len(inverted)} of {choices} choices)"
+            f"waited ({len(inverted)} of {made} choices)"
         )
         shown = examples_of(seen.message[served[inverted]])
         return Finding(Status.FAIL, reason, examples=shown, **figures)
-    if choices < LEAST:
-        return unknown(f"vacuous: in {queue} priorities met in a backlog only {choices} times, "
+    if made < LEAST:
+        return unknown(f"vacuous: in {queue} priorities met in a backlog only {made} times, "
                        f"not {LEAST}", **figures)  # fmt: skip
-    return Finding(Status.PASS, f"the more urgent was served first at all {choices} choices "
+    return Finding(Status.PASS, f"the more urgent was served first at all {made} choices "
                    f"in {queue}", **figures)  # fmt: skip
 
 
@@ -118,10 +139,10 @@ def _two_classes(
     queue: str, seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: int
 ) -> Finding:
     """Judge the ratio while both classes wait: two of the higher to one of the lower."""
-    lowest = np.full(len(rank), -1)
-    high, served = _some_waiting(seen, np.where(rank > 0, 0, -2), lowest, epochs, epsilon_ns)
-    low, _ = _some_waiting(seen, np.where(rank > 0, -2, 0), lowest, epochs, epsilon_ns)
-    both = served[high & low]
+    among = choices(seen, epochs, epsilon_ns)
+    high = _some_waiting(seen, np.where(rank > 0, 0, -2), among, epsilon_ns)
+    low = _some_waiting(seen, np.where(rank > 0, -2, 0), among, epsilon_ns)
+    both = among.served[high & low]
     share = float((rank[both] > 0).mean()) if len(both) else None
     interval = wilson(int((rank[both] > 0).sum()), len(both))
     figures: dict[str, Any] = {
@@ -138,15 +159,11 @@ def _two_classes(
     return Finding(Status.PASS, f"{text} while both waited", **figures)
 
 
-def _some_waiting(
-    seen: Waits, rank: Array, against: Array, epochs: Leaders, epsilon_ns: int
-) -> tuple[Array, Array]:
+def _some_waiting(seen: Waits, rank: Array, among: Choices, epsilon_ns: int) -> Array:
     """Tell for each delivery whether a message of rank 0 waited meanwhile."""
-    epoch = epochs.epoch(seen.at_ns)
-    served = np.flatnonzero((seen.at_ns < NEVER) & (seen.free_ns > 0) & epochs.sure[epoch])
-    sure = np.flatnonzero((seen.since_ns < NEVER) & epochs.sure[epochs.epoch(seen.since_ns)])
-    begun = epochs.epoch(seen.since_ns)[sure]
-    present = Present(begun, seen.since_ns[sure] + epsilon_ns, seen.free_ns[sure], rank[sure])
-    by = passed_over(present, epoch[served], seen.free_ns[served], seen.at_ns[served],
-                     against[served])  # fmt: skip
-    return by >= 0, served
+    served, sure = among.served, among.sure
+    since = seen.since_ns[sure] + epsilon_ns
+    present = Present(among.sure_epoch, since, seen.free_ns[sure], rank[sure])
+    by = passed_over(present, among.served_epoch, seen.free_ns[served], seen.at_ns[served],
+                     np.full(len(served), -1))  # fmt: skip
+    return by >= 0

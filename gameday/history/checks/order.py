@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gameday.history.checks.effective import effective
 from gameday.history.checks.select import deliveries_in
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
+from gameday.history.join import distinct
 from gameday.history.run import Run
+
+Array = npt.NDArray[Any]
 
 
 def order(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -29,16 +33,11 @@ def order(run: Run, parameters: Mapping[str, Any]) -> Finding:
     rows, attempt = rows[first], attempt[first]
     if not len(rows):
         return unknown("no first delivery was seen")
-    groups = (
-        attempts.channel[attempt], deliveries.channel[rows],
-        effective(run, deliveries.queue[rows], attempts.priority[attempt]),
-    )  # fmt: skip
-    placed = np.lexsort((deliveries.tag[rows], *groups))
-    tag = attempts.tag[attempt][placed].astype(np.int64)
-    same = np.ones(len(placed) - 1, bool)
-    for group in groups:
-        same &= group[placed][1:] == group[placed][:-1]
-    late = np.flatnonzero(same & (tag[1:] < tag[:-1])) + 1
+    rank = effective(run, deliveries.queue[rows], attempts.priority[attempt])
+    lane = _lanes(attempts.channel[attempt], deliveries.channel[rows], rank)
+    placed = np.argsort(lane << 32 | deliveries.tag[rows].astype(np.int64), kind="stable")
+    tag, lane = attempts.tag[attempt][placed], lane[placed]
+    late = np.flatnonzero((lane[1:] == lane[:-1]) & (tag[1:] < tag[:-1])) + 1
     figures: dict[str, Any] = {
         "measured": len(late), "unit": "deliveries", "n": len(rows), "threshold": 0,
     }  # fmt: skip
@@ -53,3 +52,10 @@ def order(run: Run, parameters: Mapping[str, Any]) -> Finding:
         f"({len(late)} of {len(rows)})",
         examples=examples_of(message[late]), **figures,
     )  # fmt: skip
+
+
+def _lanes(publishing: Array, consuming: Array, rank: Array) -> Array:
+    """Number the lanes in which order must hold; a consuming channel has one queue."""
+    width = int(consuming.max()) + 1
+    lane = (publishing.astype(np.int64) * width + consuming) * (int(rank.max()) + 1) + rank
+    return np.searchsorted(distinct(lane), lane)

@@ -18,6 +18,7 @@ from gameday.history.checks.exposure import ON_NODES
 from gameday.history.checks.select import queue_mask
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.journal import Fault
+from gameday.history.links import NEVER
 from gameday.history.outcomes import Outcome
 from gameday.history.run import SECOND_NS, Run
 from gameday.history.verdicts import Verdict
@@ -34,7 +35,9 @@ class Recovered:
     first_confirm_s: float | None
     first_delivery_s: float | None
     drained_s: float | None
+    on_node: bool
     in_force_confirm_s: float | None
+    in_force_delivery_s: float | None
 
 
 def recovery(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -43,7 +46,8 @@ def recovery(run: Run, parameters: Mapping[str, Any]) -> Finding:
     classes = parameters.get("fault_classes")
     faults = [each for each in run.own_faults if classes is None or each.fault_class in classes]
     queues = parameters.get("queues") or sorted(run.history.roles.consumed)
-    every = [_of(run, fault, queue) for fault in faults for queue in queues
+    progress = [Progress(run, queue) for queue in queues]
+    every = [_of(fault, each) for fault in faults for each in progress
              if fault.restored_ns is not None]  # fmt: skip
     unhealed = [fault.id for fault in faults if fault.restored_ns is None]
     gap_s, gap_at_s = longest_gap(run)
@@ -70,68 +74,85 @@ def recovery(run: Run, parameters: Mapping[str, Any]) -> Finding:
 
 def _judged(each: Recovered) -> list[tuple[str, float | None]]:
     """Return the times of one recovery that the limit is for."""
-    return [
+    after = [
         ("the first confirm", each.first_confirm_s),
         ("the first delivery", each.first_delivery_s),
         ("the end of the backlog", each.drained_s),
-        *([("a confirm under the fault", each.in_force_confirm_s)]
-          if each.in_force_confirm_s is not None else []),
-    ]  # fmt: skip
+    ]
+    under = [
+        ("the first confirm under the fault", each.in_force_confirm_s),
+        ("the first delivery under the fault", each.in_force_delivery_s),
+    ]
+    return [*after, *under] if each.on_node else after
 
 
-def _of(run: Run, fault: Fault, queue: str) -> Recovered:
+class Progress:
+    """One queue's publishes and settlements, laid out so that each fault is a look-up."""
+
+    def __init__(self, run: Run, queue: str) -> None:
+        self.queue = queue
+        self._complete = run.drain_complete
+        self._last = run.stopped_ns
+        copies, attempts = run.history.copies, run.history.attempts
+        rows = np.flatnonzero(queue_mask(run.history, [queue])[copies.queue])
+        attempt = copies.attempt[rows]
+        rows = rows[np.argsort(attempts.time_ns[attempt], kind="stable")]
+        attempt = copies.attempt[rows]
+        ok = attempts.outcome[attempt] == Outcome.OK
+        self._sent = attempts.time_ns[attempt]
+        confirmed = np.where(ok, attempts.outcome_ns[attempt], NEVER)
+        delivered = np.where(copies.delivered_ns[rows] >= 0, copies.delivered_ns[rows], NEVER)
+        self._confirmed, self._delivered = _from_here(confirmed), _from_here(delivered)
+        gone = np.isin(copies.verdict[rows], [Verdict.LOST, Verdict.LOST_AFTER_DELIVERY])
+        counted = ok & ~gone & ~copies.rests[rows]  # What is lost is `loss`'s business.
+        order = np.argsort(confirmed[counted], kind="stable")
+        settled = copies.settled_ns[rows][counted][order]
+        self._accepted = confirmed[counted][order]
+        self._settled = np.maximum.accumulate(np.where(settled >= 0, settled, NEVER))
+
+    def firsts(self, since_ns: int) -> tuple[float | None, float | None]:
+        """Return after how long something published since was confirmed, and delivered.
+
+        Idle time does not count; where nothing was published any more, there is nothing to wait
+        for: zero.
+        """
+        place = int(np.searchsorted(self._sent, since_ns))
+        if place == len(self._sent):
+            return 0.0, 0.0
+        begun = max(since_ns, int(self._sent[place]))
+        return _after(self._confirmed[place], begun), _after(self._delivered[place], begun)
+
+    def drained(self, healed_ns: int) -> float | None:
+        """Return after how long all that was confirmed before the healing had been settled."""
+        place = int(np.searchsorted(self._accepted, healed_ns, side="right"))
+        if place == 0:
+            return 0.0
+        last = int(self._settled[place - 1])
+        if last == NEVER and not self._complete:
+            return max(0.0, float(self._last - healed_ns) / SECOND_NS)
+        return None if last == NEVER else max(0.0, float(last - healed_ns) / SECOND_NS)
+
+
+def _from_here(times: Array) -> Array:
+    """Return for each place the earliest time from there on."""
+    return np.minimum.accumulate(times[::-1])[::-1]
+
+
+def _after(time: int, begun_ns: int) -> float | None:
+    return None if time == NEVER else float(int(time) - begun_ns) / SECOND_NS
+
+
+def _of(fault: Fault, progress: Progress) -> Recovered:
     assert fault.restored_ns is not None
     healed = fault.restored_ns
-    confirm, delivery = _firsts(run, queue, healed)
+    confirm, delivery = progress.firsts(healed)
     in_force = None
     if fault.fault_class in ON_NODES and fault.observed_ns is not None:
-        in_force = _firsts(run, queue, fault.observed_ns)[0]
-    return Recovered(fault.id, queue, confirm, delivery, _drained(run, queue, healed), in_force)
-
-
-def _firsts(run: Run, queue: str, since_ns: int) -> tuple[float | None, float | None]:
-    """Return after how long something published since was confirmed, and delivered.
-
-    Where nothing was published in that queue afterwards there is nothing to wait for: zero.
-    """
-    copies, attempts = run.history.copies, run.history.attempts
-    later = (attempts.time_ns >= since_ns)[copies.attempt]
-    rows = np.flatnonzero(queue_mask(run.history, [queue])[copies.queue] & later)
-    if not len(rows):
-        return 0.0, 0.0
-    attempt = copies.attempt[rows]
-    confirmed = attempts.outcome_ns[attempt][attempts.outcome[attempt] == Outcome.OK]
-    begun = int(attempts.time_ns[attempt].min())
-    delivered = copies.delivered_ns[rows]
-    delivered = delivered[delivered >= 0]
-    return (_after(confirmed, since_ns, begun), _after(delivered, since_ns, begun))
-
-
-def _after(times: Array, since_ns: int, begun_ns: int) -> float | None:
-    """Return the seconds to the first of some times; idle until something was published."""
-    if not len(times):
-        return None
-    return float(int(times.min()) - max(since_ns, begun_ns)) / SECOND_NS
-
-
-def _drained(run: Run, queue: str, healed_ns: int) -> float | None:
-    """Return after how long all that was confirmed before the healing had been settled."""
-    copies, attempts = run.history.copies, run.history.attempts
-    before = (attempts.outcome == Outcome.OK) & (attempts.outcome_ns <= healed_ns)
-    mine = queue_mask(run.history, [queue])[copies.queue] & before[copies.attempt]
-    gone = (copies.verdict == Verdict.LOST) | (copies.verdict == Verdict.LOST_AFTER_DELIVERY)
-    settled = copies.settled_ns[mine & ~copies.rests & ~gone]  # What is lost is `loss`'s business.
-    if not len(settled):
-        return 0.0
-    if (settled < 0).any():
-        return None if run.drain_complete else _open(run, settled, healed_ns)
-    return max(0.0, float(int(settled.max()) - healed_ns) / SECOND_NS)
-
-
-def _open(run: Run, settled: Array, healed_ns: int) -> float:
-    """Return how long the backlog stood at least, where the run's end cut it short."""
-    last = max(run.stopped_ns, int(settled.max()))
-    return float(last - healed_ns) / SECOND_NS
+        in_force = progress.firsts(fault.observed_ns)
+    return Recovered(
+        fault.id, progress.queue, confirm, delivery, progress.drained(healed),
+        in_force is not None, *(in_force or (None, None)),
+    )  # fmt: skip
 
 
 def longest_gap(run: Run) -> tuple[float, float | None]:
