@@ -79,19 +79,24 @@ class Broker:
             problem for node, view in self.views().items() for problem in self._wrong(node, view)
         ]
 
-    def wait_healthy(self, within_s: float) -> float:
+    def wait_healthy(self, within_s: float, *, sustained_s: float = 0) -> float:
         """Wait until every node runs in every node's view, without partition or alarm.
 
-        Returns how long that took.
+        Returns how long it took until that was so, and then stayed so for `sustained_s`.
         """
-        started = time.monotonic()
+        started = since = time.monotonic()
 
         def healthy() -> bool | NotYet:
+            nonlocal since
             problems = self.problems()
-            return NotYet("; ".join(problems)) if problems else True
+            if problems:
+                since = time.monotonic()
+                return NotYet("; ".join(problems))
+            held_s = time.monotonic() - since
+            return True if held_s >= sustained_s else NotYet(f"healthy for {held_s:.1f} s")
 
-        wait_until(healthy, within_s, "every node healthy", poll_ms=100)
-        return time.monotonic() - started
+        wait_until(healthy, within_s + sustained_s, "every node healthy", poll_ms=100)
+        return since - started if sustained_s else time.monotonic() - started
 
     def ticktime(self, node: str) -> int:
         """Return the node's `net_ticktime` in seconds, as it is in force."""

@@ -85,9 +85,9 @@ class ErlangControl:
         """Write a request, starting the Erlang node when there is none."""
         answer: Future[str] = Future()
         with self._lock:
-            self._waiting[identity] = answer
             if self._process is None or self._process.poll() is not None:
                 self._start()
+            self._waiting[identity] = answer
             pipe = self._process.stdin if self._process else None
             assert pipe is not None
             try:
@@ -104,7 +104,8 @@ class ErlangControl:
         source = resources.files("gameday.clusters").joinpath("control.escript")
         script.write_bytes(source.read_bytes())
         ready: Future[str] = Future()
-        self._waiting["ready"] = ready
+        # Its own table: the reader of a process that died fails the requests of that one only.
+        self._waiting = {"ready": ready}
         ticktime = f"-kernel net_ticktime {record.settings.net_ticktime_s}"
         name = f"ctl{os.getpid()}x{os.urandom(3).hex()}@{CONTROL_HOST}"
         with (record.logs / "control.log").open("ab") as log:
@@ -118,34 +119,36 @@ class ErlangControl:
                 cwd="/",
             )
         assert self._process.stdout is not None
-        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+        arguments = (self._process.stdout, self._waiting)
+        threading.Thread(target=_hand_out, args=arguments, daemon=True).start()
         try:
             ready.result(START_LIMIT_S)
         except (FutureTimeout, HarnessError) as error:
             self._process.kill()
             raise HarnessError(f"the control process did not start: {self._log_tail()}") from error
 
-    def _read(self, pipe: IO[bytes]) -> None:
-        """Hand answers to whoever waits, until the Erlang node ends."""
-        with pipe:
-            for line in pipe:
-                identity, status, *rest = line.decode().split()
-                future = self._waiting.pop(identity, None)
-                if future is None:
-                    continue
-                text = base64.b64decode(rest[0]).decode() if rest else ""
-                if status == "ok":
-                    future.set_result(text)
-                else:
-                    future.set_exception(HarnessError(text))
-        for identity in list(self._waiting):
-            future = self._waiting.pop(identity, None)
-            if future is not None:
-                future.set_exception(HarnessError("the control process ended"))
-
     def _log_tail(self) -> str:
         """Return the end of what the Erlang node complained about."""
         return tail(self._record.logs / "control.log")
+
+
+def _hand_out(pipe: IO[bytes], waiting: dict[str, Future[str]]) -> None:
+    """Hand answers to whoever waits, until the Erlang node ends."""
+    with pipe:
+        for line in pipe:
+            identity, status, *rest = line.decode().split()
+            future = waiting.pop(identity, None)
+            if future is None:
+                continue
+            text = base64.b64decode(rest[0]).decode() if rest else ""
+            if status == "ok":
+                future.set_result(text)
+            else:
+                future.set_exception(HarnessError(text))
+    for identity in list(waiting):
+        future = waiting.pop(identity, None)
+        if future is not None:
+            future.set_exception(HarnessError("the control process ended"))
 
 
 class LocalControl:

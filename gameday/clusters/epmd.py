@@ -5,9 +5,13 @@ Erlang there; ours listens on the cluster's own port, on loopback addresses only
 for each link, because node *i* asks for its peer *j* at the link's own address.
 """
 
-from gameday.clusters.ports import LOOPBACK, link_host, pairs
+from gameday.clusters.cluster import Address
+from gameday.clusters.ports import LOOPBACK, is_free, link_host, pairs
 from gameday.clusters.processes import clean_environment, spawn
 from gameday.clusters.record import ClusterRecord
+from gameday.clusters.wait import wait_until
+
+START_LIMIT_S = 10.0
 
 
 def environment(record: ClusterRecord) -> dict[str, str]:
@@ -30,3 +34,5 @@ def start(record: ClusterRecord, lock_descriptor: int) -> None:
         "epmd",
         spawn(command, variables, log, pass_descriptors=(lock_descriptor,)),
     )
+    door = Address(LOOPBACK, record.ports.epmd)
+    wait_until(lambda: not is_free(door), START_LIMIT_S, f"epmd listened on {door}", poll_ms=20)

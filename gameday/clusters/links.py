@@ -9,6 +9,7 @@ A mended silent link is closed by Toxiproxy: the peers connect anew. A restart o
 every proxied connection, clients' included; `restarts` counts them.
 """
 
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ from gameday.clusters.processes import clean_environment, is_alive, kill, spawn
 from gameday.clusters.record import ClusterRecord
 from gameday.clusters.toxiproxy import ProxySpec, ToxiproxyApi, ToxiproxyError
 from gameday.clusters.wait import wait_until
+from gameday.errors import HarnessError
 
 CUTS = "cuts"
 
@@ -60,6 +62,7 @@ class LocalLinks:
         self._record = record
         self._toxiproxy = ToxiproxyApi(Address(LOOPBACK, record.ports.toxiproxy))
         self._specs = {spec.name: spec for spec in proxy_specs(record)}
+        self._lock = threading.Lock()
         self.restarts = 0
 
     def cut(self, links: Iterable[Link], how: How) -> None:
@@ -101,8 +104,9 @@ class LocalLinks:
 
     def mend_all(self) -> None:
         """Mend everything, whoever cut it; a Toxiproxy that is gone or hangs is restarted."""
-        self._record.note_value(CUTS, {})
-        self._apply(list(self._specs))
+        with self._lock:
+            self._record.note_value(CUTS, {})
+            self._apply(list(self._specs))
 
     def start_toxiproxy(self) -> None:
         """Start the server, or restart it when it hangs, with every proxy as it is noted."""
@@ -129,15 +133,15 @@ class LocalLinks:
 
     def _change(self, names: list[str], how: How | None) -> None:
         """Note what shall be, then make it so."""
-        cuts = self._cuts()
         for name in names:
             if name not in self._specs:
-                raise KeyError(f"no link {name}; there are {', '.join(self._specs)}")
-            cuts.pop(name, None)
+                raise HarnessError(f"no link {name}; there are {', '.join(self._specs)}")
+        with self._lock:
+            cuts = {name: value for name, value in self._cuts().items() if name not in names}
             if how is not None:
-                cuts[name] = how
-        self._record.note_value(CUTS, cuts)
-        self._apply(names)
+                cuts.update(dict.fromkeys(names, how))
+            self._record.note_value(CUTS, cuts)
+            self._apply(names)
 
     def _cuts(self) -> dict[str, How]:
         """Return what shall be cut, by proxy."""

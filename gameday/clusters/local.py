@@ -25,7 +25,7 @@ from gameday.clusters.limits import Limits, read_limits
 from gameday.clusters.links import LocalLinks
 from gameday.clusters.nodes import FIRST_FORMS_BELOW, NODES, LocalNodes, write_configuration
 from gameday.clusters.ports import LOOPBACK, Claim, claim_block
-from gameday.clusters.processes import OWNER_VARIABLE, reference
+from gameday.clusters.processes import OWNER_VARIABLE, reference, with_token
 from gameday.clusters.record import (
     FILE_NAME,
     ClusterRecord,
@@ -37,7 +37,7 @@ from gameday.clusters.release import find_release
 from gameday.clusters.residue import end_processes, remove_cluster
 from gameday.clusters.settings import BrokerSettings
 from gameday.clusters.toxiproxy import find_binary
-from gameday.errors import HarnessError
+from gameday.errors import HarnessError, UsageError
 
 Progress = Callable[[str], None]
 LIMITS = "limits"
@@ -161,11 +161,12 @@ def start_local(
     progress: Progress = lambda _: None,
 ) -> LocalCluster:
     """Start a cluster and return it when every node serves; on any failure nothing stays."""
+    state_dir = _usable(state_dir)
     release = find_release(broker)
     toxiproxy = find_binary()
     owner = reference(os.getpid())
     assert owner is not None
-    claim = claim_block(state_dir)
+    claim = claim_block(state_dir, is_haunted=lambda base: _is_haunted(state_dir, base))
     record = ClusterRecord(
         folder=cluster_folder(state_dir, claim.ports.base),
         ports=claim.ports,
@@ -187,6 +188,24 @@ def start_local(
         undo.pop_all()
     claim.release()
     return cluster
+
+
+def _usable(state_dir: Path) -> Path:
+    """Return the folder in full; RabbitMQ's scripts cannot live with blanks in its name."""
+    folder = state_dir.resolve()
+    if any(character.isspace() for character in str(folder)):
+        raise UsageError(
+            f"the state folder {folder} has a blank in its name: set GAMEDAY_STATE_DIR."
+        )
+    return folder
+
+
+def _is_haunted(state_dir: Path, base: int) -> bool:
+    """Whether processes of an earlier cluster of the block still run, listening or not."""
+    folder = cluster_folder(state_dir, base)
+    if not (folder / FILE_NAME).exists():
+        return False
+    return any(with_token(load_record(folder).token))
 
 
 def _give_up(cluster: LocalCluster) -> None:

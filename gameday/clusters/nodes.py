@@ -32,7 +32,7 @@ from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 
 NODES = tuple(f"r{number}" for number in range(1, NODE_COUNT + 1))
-START_LIMIT_S = 60.0
+START_LIMIT_S = 120.0
 STOP_LIMIT_S = 30.0
 FIRST_FORMS_BELOW = (4, 0)
 

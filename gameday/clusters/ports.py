@@ -9,7 +9,7 @@ that the system hands to outgoing connections.
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,22 +123,27 @@ def pinned_base() -> int | None:
     return int(text)
 
 
-def claim_block(state_dir: Path, base: int | None = None) -> Claim:
-    """Claim the pinned block, or the first free one."""
+def claim_block(
+    state_dir: Path,
+    base: int | None = None,
+    *,
+    is_haunted: Callable[[int], bool] = lambda _: False,
+) -> Claim:
+    """Claim the pinned block, or the first free one; a haunted one still has processes."""
     if base is None:
         base = pinned_base()
     if base is not None:
-        return _claim(state_dir, base)
+        return _claim(state_dir, base, is_haunted)
     for candidate in CANDIDATES:
         with suppress(UsageError):
-            return _claim(state_dir, candidate)
+            return _claim(state_dir, candidate, is_haunted)
     raise UsageError(
         f"no free block of {BLOCK_SIZE} ports from {CANDIDATES.start} to {CANDIDATES.stop}: "
         f"end other clusters (`gameday down`, `gameday heal`) or set {VARIABLE}.",
     )
 
 
-def _claim(state_dir: Path, base: int) -> Claim:
+def _claim(state_dir: Path, base: int, is_haunted: Callable[[int], bool]) -> Claim:
     """Lock the block and make sure that nothing listens in it."""
     descriptor = _lock(state_dir, base)
     if descriptor is None:
@@ -147,6 +152,12 @@ def _claim(state_dir: Path, base: int) -> Claim:
             f"`gameday down` or `gameday heal`, or set {VARIABLE} to another block.",
         )
     claim = Claim(Ports(base), descriptor)
+    if is_haunted(base):
+        claim.release()
+        raise UsageError(
+            f"processes of an earlier cluster on the ports from {base} still run: end them with "
+            "`gameday heal`.",
+        )
     taken = next((each for each in claim.ports.listening() if not is_free(each)), None)
     if taken is not None:
         claim.release()

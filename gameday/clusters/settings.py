@@ -73,7 +73,7 @@ def _peer_lines(node: int, *, first_forms: bool) -> list[str]:
     lines += [f"cluster_formation.classic_config.nodes.{i} = {erlang_name(i)}" for i in peers]
     if first_forms:
         lines += [
-            "cluster_formation.discovery_retry_limit = 300",
+            "cluster_formation.discovery_retry_limit = 1000",
             "cluster_formation.discovery_retry_interval = 200",
         ]
     return lines

@@ -28,7 +28,7 @@ from gameday.errors import HarnessError, UsageError
 
 BASE = 20000 + os.getpid() % 40 * ports.BLOCK_SIZE
 """A block of this test process, so that two at once do not meet."""
-TOKEN = "t0ken"
+TOKEN = "t0ken"  # noqa: S105 - a stand-in.
 
 
 def record_in(folder: Path, tree: Path | None = None) -> ClusterRecord:
