@@ -1,6 +1,7 @@
 """The banner: the decision, one plain sentence why, and for how much of the contract it stands."""
 
 from reports.document import Banner, Cell, Tile
+from reports.faults import fault_rows
 from reports.material import Json, Material
 from reports.requirements import HARNESS, Requirement, requirements
 from reports.words import anchor, listed, plural
@@ -88,7 +89,7 @@ def _plain(names: list[str], verb: str) -> str:
 
 def _go(material: Material, claimed: int) -> str:
     observed = sum(
-        fault.get("observed_at_s") is not None for fault in material.verdict.get("faults") or ()
+        fault.observed_s is not None and not fault.control for fault in fault_rows(material)
     )
     what = plural(claimed, "requirement that the suite claims passes",
                   "requirements that the suite claims pass")  # fmt: skip

@@ -90,7 +90,9 @@ def _sample(one: Json) -> str:
         parts.append(f"n = {quantity(one['n'])}")
     interval = one.get("interval")
     if isinstance(interval, list) and len(interval) == 2:
-        low, high = (quantity(each, str(one.get("unit") or "")) for each in interval)
+        unit = str(one.get("unit") or "")
+        # Of a count the interval is one of a share or a chance, so it has no unit of the count's.
+        low, high = (quantity(each, unit if unit in ("s", "ms") else "") for each in interval)
         parts.append(f"{low} to {high}")
     return ", ".join(parts)
 

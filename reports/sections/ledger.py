@@ -47,9 +47,10 @@ def ledger(material: Material) -> Section:
     overall = {name: given[name] for name in [*ORDER, *given] if name in given}
     blocks: list[Block] = []
     verdicts = {verdict.name.lower() for verdict in MEANINGS}
+    ends = sorted((name for name in overall if name in verdicts), key=lambda name: name not in BAD)
     for title, chosen in (
+        ("What became of each copy", ends),
         ("Published and seen", [name for name in overall if name not in verdicts]),
-        ("What became of each copy", [name for name in overall if name in verdicts]),
     ):
         if chosen:
             blocks.append(_counted(title, {name: overall[name] for name in chosen}))
