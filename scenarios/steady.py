@@ -57,20 +57,22 @@ class _Warm:
 
     def __init__(self, game: Game) -> None:
         self._game = game
-        self._since: tuple[float, int, int] | None = None
+        self._since: tuple[float, int, int, int] | None = None
 
     def __call__(self) -> bool | NotYet:
         board, now = self._game.board, self._game.screen.now()
         offered, handled = board.total("offered"), board.total("handled")
+        retried = board.total("retried")
         if self._since is None and handled:
-            self._since = now, offered, handled
+            self._since = now, offered, handled, retried
         if self._since is None:
             return NotYet("nothing handled yet")
-        since, offered_then, handled_then = self._since
+        since, offered_then, handled_then, retried_then = self._since
         if now - since < WARM_FOR_S:
             return NotYet(f"{now - since:.1f} s of {WARM_FOR_S:g}")
         share = (handled - handled_then) / max(1, offered - offered_then)
-        if share >= SLACK:
+        if share >= SLACK and retried == retried_then:
             return True
-        self._since = now, offered, handled
-        return NotYet(f"{share:.0%} of what was offered was handled")
+        self._since = now, offered, handled, retried
+        again = retried - retried_then
+        return NotYet(f"{share:.0%} of what was offered was handled, {again} tried again")

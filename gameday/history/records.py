@@ -28,7 +28,8 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | EFFECT | 0 | 0 | the message's | 0 | 0 | key (names) | 0 |
 
 Lag is the time since the message was due. `channel`, `queue` and `detail` (where it says *names*
-or *table*) are indices into the side file's tables: see `ledger.py`. In DELIVERED, deaths is the sum of the death counts in the low 16 bits and
+or *table*) are indices into the side file's tables: see `ledger.py`. In DELIVERED,
+deaths is the sum of the death counts in the low 16 bits and
 the queue index of the first death + 1 in the high ones; extra is the first death's reason in the
 low four bits and the delivery count, at most 15, in the high ones.
 

@@ -19,12 +19,13 @@ from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Disposition, Kind, Result, pack_attempt
 from gameday.traffic.deliveries import Delivery, Reader
 from gameday.traffic.frames import integer_entry
-from gameday.traffic.identity import PERMANENT
+from gameday.traffic.identity import PERMANENT, Identity
 from gameday.traffic.link import Link, Purpose, Target
 from gameday.traffic.messages import Outgoing, Route
 from gameday.traffic.sender import Sender
 
 MOVE_WITHIN_S = 5.0
+OWN_PRODUCER_ATTEMPTS = 32
 YIELD_EVERY = 50
 """A handler that takes no time still lets the connection be read after so many messages."""
 
@@ -230,8 +231,12 @@ class Consumer:
             Disposition(who.expect), who.fail, delivery.body, who.checksum,
             properties.message_id, self._route(properties.type or ""),
             extra=integer_entry(self._contract.retry_header, self._tries(delivery)),
-            count=self._tools.counts.get((who.producer, who.sequence), 0),
+            count=self._tools.counts.get((who.producer, who.sequence), self._first_count(who)),
         )  # fmt: skip
+
+    def _first_count(self, who: Identity) -> int:
+        """Keep clear of the producer's own attempts, where both work in one process."""
+        return OWN_PRODUCER_ATTEMPTS if who.producer == self._tools.ledger.process else 0
 
     def _route(self, message_type: str) -> Route:
         """Republish straight to the queue, through the default exchange."""
