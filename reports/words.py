@@ -36,9 +36,11 @@ def milliseconds(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Write a duration given in seconds."""
+    """Write a duration given in seconds, in milliseconds below a tenth."""
     if value is None or not math.isfinite(value):
         return decimal(value)
+    if 0 < abs(value) < 0.1:
+        return f"{decimal(value * 1000)} ms"
     whole = abs(value) >= 100 or float(value).is_integer()
     return f"{value:,.0f} s" if whole else f"{value:,.2f} s"
 

@@ -1,7 +1,7 @@
-"""Recovery at a glance: for each fault, when work flowed again, in seconds since it was gone.
+"""Recovery at a glance: for each fault, after how long work flowed again in its slowest queue.
 
-Each mark has a shape of its own. The vertical line is the moment when the fault was seen to be
-gone; what lies left of it had recovered before that.
+Each mark has a shape of its own. Under a fault the time counts from when it was observed, after it
+from when it was observed to be gone.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from reports.charts import figure as look
 WIDTH = 1040
 ROW_HEIGHT = 26
 TOP, BOTTOM, LEFT, RIGHT = 30, 42, 230, 24
-MARKS = (("first confirm", "o"), ("first delivery", "D"), ("backlog drained", "s"))
+MARKS = (
+    ("first confirm under it", "^"), ("first confirm", "o"), ("first delivery", "D"),
+    ("backlog drained", "s"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def recoveries(name: str, title: str, rows: tuple[Marks, ...], limit_s: float | 
         if limit_s is not None:
             axes.axvline(limit_s, color=look.LIMIT, linewidth=1.2, linestyle=(0, (5, 3)),
                          label=f"limit {limit_s:g} s")  # fmt: skip
-        axes.set_xlabel("seconds since the fault was seen to be gone")
+        axes.set_xlabel("seconds since the fault was observed (under it), or observed to be gone")
         look.legend(axes)
 
     return look.draw(name, title, WIDTH, height, paint)
