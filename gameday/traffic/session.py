@@ -132,7 +132,10 @@ def open_ledger(folder: Path, run: str, role: str, scope: str = "work") -> Ledge
 def claim_process(folder: Path) -> int:
     """Take the next free process number of a run; two processes never get the same."""
     claims = folder / "history"
-    claims.mkdir(parents=True, exist_ok=True)
+    try:
+        claims.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(f"{claims}: cannot be made: {error.strerror}") from error
     for number in range(1, PROCESS_MAX + 1):
         try:
             os.close(os.open(claims / f".{number:04d}", os.O_CREAT | os.O_EXCL, 0o644))
