@@ -59,6 +59,7 @@ class FakeRun:
     tapes: list[Tape]
     samples: list[dict[str, Any]]
     generator: list[dict[str, Any]]
+    ledgers_of: str | None = None
 
     @classmethod
     def of(cls, simulation: "Simulation") -> "FakeRun":
@@ -80,7 +81,7 @@ class FakeRun:
         _json(folder / "plan.json", self.plan)
         self.journal.write(folder / "journal.jsonl")
         for tape in self.tapes:
-            tape.write(folder / "history", self.manifest["run"])
+            tape.write(folder / "history", self.ledgers_of or self.manifest["run"])
         metrics = folder / "metrics"
         metrics.mkdir(exist_ok=True)
         _lines(metrics / "samples.jsonl", self.samples)

@@ -111,7 +111,7 @@ def load_run(folder: Path) -> Run:
                           for each in strangers)]  # fmt: skip
     work = [each for each in ledgers if each.header.scope == WORK]
     history = build_history(WORK, work, contract, drain_complete=complete)
-    problems += _twice(history)
+    problems += _impossible(history)
     return Run(
         folder, manifest, contract, journal, _json(folder / "plan.json"), history,
         _controls(ledgers, complete=complete), _generator(folder), tuple(problems), missing,
@@ -149,10 +149,13 @@ def _controls(ledgers: list[Ledger], *, complete: bool) -> dict[str, History]:
     }
 
 
-def _twice(history: History) -> list[str]:
-    """Two publishes of one name cannot be told apart."""
-    repeated = history.attempts.finder.repeated
-    return [f"{len(repeated)} attempts share their name with another"] if len(repeated) else []
+def _impossible(history: History) -> list[str]:
+    """Return what cannot be: two publishes of one name, an answer before its publish."""
+    attempts = history.attempts
+    repeated = attempts.finder.repeated
+    early = int(((attempts.outcome_ns >= 0) & (attempts.outcome_ns < attempts.time_ns)).sum())
+    found = [f"{len(repeated)} attempts share their name with another"] if len(repeated) else []
+    return [*found, *([f"{early} attempts were answered before they were made"] if early else [])]
 
 
 def _generator(folder: Path) -> tuple[Mapping[str, Any], ...]:

@@ -15,7 +15,7 @@ from gameday.history.finding import Finding, Status, examples_of, name_of, unkno
 from gameday.history.history import History
 from gameday.history.journal import events
 from gameday.history.links import NEVER
-from gameday.history.outcomes import NUMBER, Outcome
+from gameday.history.outcomes import Outcome
 from gameday.history.records import Disposition, Flag
 from gameday.history.run import Run
 from gameday.history.statistics import lossy_episode_at_most
@@ -42,8 +42,6 @@ BROKEN = {
     "delivered from a quorum queue, never settled, and is gone",
 }
 """What each kind of loss breaks; the most telling first."""
-
-ENDINGS_WITHOUT_ANSWER = ("open", "unknown", "no confirm in time", "blocked at the deadline")
 
 
 def loss(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -150,8 +148,7 @@ def unconfirmed_forever(run: Run, chosen: Array) -> Array:
     attempts, links = history.attempts, history.links
     if not any(line["ok"] for line in events(run.journal, "drain", gate="healthy")):
         return _NOBODY
-    waiting = np.isin(attempts.ending, [NUMBER[name] for name in ENDINGS_WITHOUT_ANSWER])
-    waiting &= (attempts.outcome == Outcome.INFO) & (attempts.tag > 0)
+    waiting = (attempts.outcome == Outcome.INFO) & (attempts.tag > 0)
     closed = links.channel_closed_ns[attempts.channel] if len(links.channel_closed_ns) else NEVER
     waiting &= (closed >= run.stopped_ns) & (_ended(run)[attempts.process] >= run.stopped_ns)
     waiting &= np.isin(np.arange(len(attempts)), history.copies.attempt[chosen])
