@@ -104,7 +104,13 @@ def _counted(title: str, counts: dict[str, float]) -> Table:
     judged = any(name in BAD for name in counts)
     rows = []
     for name, amount in counts.items():
-        verdict = "fails" if name in BAD and amount else "must be 0" if name in BAD else ""
+        verdict = (
+            "fails"
+            if name in BAD and amount
+            else "must be\N{NO-BREAK SPACE}0"
+            if name in BAD
+            else ""
+        )
         row = (Cell(_word(name), note=WORDS.get(name, "")), number(count(amount)))
         rows.append((*row, Cell(verdict)) if judged else row)
     columns = ("Name and meaning", "Count", "Judged") if judged else ("Name and meaning", "Count")
