@@ -117,7 +117,7 @@ class Broker:
 
     def message_counts(self, vhost: str) -> dict[str, tuple[int, int]]:
         """Return each queue's messages: those ready, and those delivered and unacknowledged."""
-        rows = self._json(self.serving_node(), expressions.counts(vhost, self._version))
+        rows = self._json(self.serving_node(), expressions.counts(vhost))
         dumb = [f"{row['name']}: {row['reason']}" for row in rows if "reason" in row]
         if dumb:
             raise HarnessError(f"no count of {'; '.join(dumb)}")

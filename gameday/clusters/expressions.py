@@ -24,7 +24,7 @@ end
 """A node's own view: whom it sees, who runs, partitions that it noticed, alarms in force."""
 
 MIRRORED_BELOW = (4, 0)
-"""Before this version classic queues may be mirrored, and Ra takes functions as queries."""
+"""Before this version classic queues may be mirrored."""
 
 _MIRRORS = """
       {[node(Pid) || Pid <- amqqueue:get_slave_pids(Queue)],
@@ -72,27 +72,21 @@ end
 """
 
 
-def counts(vhost: str, version: tuple[int, int]) -> str:
+def counts(vhost: str) -> str:
     """Return the question for each queue's messages: all of them, and those unacknowledged.
 
     A quorum queue's leader is asked: the broker's own list of queues shows figures that are up
     to five seconds old. A queue that cannot answer has a reason instead of figures.
     """
-    query = (
-        "fun rabbit_fifo:{name}/1" if version < MIRRORED_BELOW else "{{rabbit_fifo, {name}, []}}"
-    )
-    total = query.format(name="query_messages_total")
-    unacknowledged = query.format(name="query_messages_checked_out")
     return f"""
 begin
-  Ask = fun(Leader, Query) ->
-    {{ok, {{_, Figure}}, _}} = ra:leader_query(Leader, Query, 4000), Figure
-  end,
   Figures = fun(Queue) ->
     case amqqueue:get_type(Queue) of
       rabbit_quorum_queue ->
-        Leader = amqqueue:get_pid(Queue),
-        [Ask(Leader, {total}), Ask(Leader, {unacknowledged})];
+        Query = {{rabbit_fifo, overview, []}},
+        {{ok, {{_, Overview}}, _}} = ra:leader_query(amqqueue:get_pid(Queue), Query, 4000),
+        #{{num_messages := All, num_checked_out := Unacknowledged}} = Overview,
+        [All, Unacknowledged];
       _ ->
         [{{_, All}}, {{_, Unacknowledged}}] =
           rabbit_amqqueue:info(Queue, [messages, messages_unacknowledged]),
