@@ -91,7 +91,7 @@ def load_material(folder: Path) -> Material:
         for path in sorted(metrics.glob("generator-*.jsonl"))
     }
     if not generator:
-        missing.append("metrics/generator-*.jsonl: not written; the generator's own figures")
+        missing.append("metrics/generator-*.jsonl: not written")
     return Material(
         folder=folder,
         manifest=manifest,
@@ -112,7 +112,9 @@ def _run(folder: Path, missing: list[str]) -> Run | None:
         # A torn folder may break its reader anywhere: the report says so and goes on without.
         missing.append(f"history: cannot be read ({type(error).__name__}: {showable(str(error))})")
         return None
-    missing.extend(showable(problem) for problem in run.problems)
+    known = {line.partition(":")[0] for line in missing}
+    problems = [showable(problem) for problem in run.problems]
+    missing.extend(problem for problem in problems if problem.partition(" ")[0] not in known)
     return run
 
 

@@ -2,6 +2,7 @@
 
 from gameday.history.statistics import lossy_episode_at_most
 from reports.document import Block, Cell, Section, Table, Text, code, number
+from reports.losses import losses, sentence
 from reports.material import Json, Material
 from reports.words import count, listed, percent, plural
 
@@ -68,11 +69,11 @@ def _bound(material: Material) -> str:
         for event in material.events("fault", step="observed")
         if event.get("fault_class") not in ("control", "poison")
     }
-    lossy = _lost(material)
-    if lossy is None:
+    found = losses(material)
+    if found is None:
         return "No loss ledger was judged, so nothing is bounded."
-    if lossy:
-        return f"{plural(lossy, 'message')} were lost, so there is no bound to give."
+    if found.counts or found.untold:
+        return f"There is no bound to give: {sentence(found)}"
     if not trials:
         return "No episode with an observed fault ran, so zero losses bound nothing."
     number_of = len(trials)
@@ -82,10 +83,3 @@ def _bound(material: Material) -> str:
         "Losses come by the episode, not by the message: 30 clean ones would bound it at 9.5 % "
         "(--repeat)."
     )
-
-
-def _lost(material: Material) -> int | None:
-    overall = (material.verdict.get("ledger") or {}).get("overall")
-    if not isinstance(overall, dict):
-        return None
-    return sum(int(overall.get(name) or 0) for name in ("lost", "lost_after_delivery"))

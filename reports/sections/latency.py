@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from gameday.history.statistics import summary
+from gameday.history.windows import WARM_UP
 from reports.charts.figure import Values
 from reports.charts.latency import Ridge, ridges, span
 from reports.document import Block, Cell, Chart, Heading, Section, Table, Text, number
@@ -64,14 +65,16 @@ def _queue(queue: str, frame: pd.DataFrame, limit: Limit | None) -> list[Block]:
     priorities = sorted({priority for priority, _ in groups}, reverse=True)
     words = {priority: str(priority) for priority in priorities} if len(priorities) > 1 else {}
     phases = [phase for phase in PHASES if phase in {found for _, found in groups}]
+    if not phases and groups:
+        phases = [WARM_UP]  # A run of load alone: nobody journalled a baseline.
     if not phases:
         return [Text("Nothing was due in the baseline, a fault or a recovery.", "missing")]
-    around = span(list(groups.values()))
+    around = span([values for (_, phase), values in groups.items() if phase in phases])
     line = (f"limit {milliseconds(limit.limit_ms)}", limit.limit_ms) if limit else None
     drawings = tuple(
         ridges(
             f"latency-{anchor(queue)}-{phase}",
-            phase.capitalize(),
+            phase.replace("_", " ").capitalize(),
             tuple(
                 _ridge(words.get(priority, "all"), groups.get((priority, phase)))
                 for priority in priorities
@@ -102,7 +105,7 @@ def _groups(frame: pd.DataFrame) -> dict[tuple[int, str], Values]:
     return {
         (priority, phase): values[(priorities == priority) & (phases == phase)]
         for priority in np.unique(priorities).tolist()
-        for phase in PHASES
+        for phase in (*PHASES, WARM_UP)
         if ((priorities == priority) & (phases == phase)).any()
     }
 

@@ -11,6 +11,7 @@ from gameday.history.verdicts import MEANINGS
 from reports.document import Block, Cell, Code, Fold, Heading, Section, Table, Text, number
 from reports.examples import BAD, examples, key_of, story_anchor
 from reports.faults import fault_rows
+from reports.losses import losses, sentence
 from reports.material import Json, Material, showable
 from reports.words import count, plural
 
@@ -67,7 +68,7 @@ def ledger(material: Material) -> Section:
     if stories:
         blocks.append(Heading("Example messages, each with its whole story"))
         blocks += stories
-    return Section("ledger", "Loss ledger", _lead(overall), tuple(blocks))
+    return Section("ledger", "Loss ledger", _lead(material, overall), tuple(blocks))
 
 
 def _part(found: Json, name: str) -> Json:
@@ -84,16 +85,13 @@ def _flat(part: Json, prefix: str = "") -> Iterator[tuple[str, float]]:
             yield f"{prefix}{name}", value
 
 
-def _lead(overall: dict[str, float]) -> str:
-    if not overall:
+def _lead(material: Material, overall: dict[str, float]) -> str:
+    found = losses(material)
+    if not overall or found is None:
         return "What became of the messages was not judged."
-    bad = {name: int(overall[name]) for name in overall if name in BAD and overall[name]}
     attempted = overall.get("attempted")
     base = f"{plural(int(attempted), 'attempt')}; " if attempted is not None else ""
-    if not bad:
-        return f"{base}no confirmed message was lost, and none appeared from nowhere."
-    named = ", ".join(f"{amount:,} {_word(name)}" for name, amount in bad.items())
-    return f"{base}{named}."
+    return f"{base}{sentence(found)}"
 
 
 def _word(name: str) -> str:

@@ -70,6 +70,10 @@ def _end(material: Material, faults: tuple[FaultRow, ...], found: Load) -> float
     moments = [material.at_s(event.get("time_ns")) for event in material.journal]
     moments += [float(found.times_s[-1])] if found.times_s.size else []
     moments += [fault.restored_s for fault in faults]
+    if material.run is not None:
+        history = material.run.history
+        for times in (history.attempts.time_ns, history.deliveries.time_ns):
+            moments += [material.at_s(int(times.max()))] if len(times) else []
     known = [moment for moment in moments if moment is not None]
     return max([1.0, *known])
 

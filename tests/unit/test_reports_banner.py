@@ -6,6 +6,7 @@ from typing import Any
 from reports.material import Material
 from reports.sections.banner import banner
 from reports.sections.controls import controls
+from reports.sections.ledger import ledger
 from reports.sections.untested import untested
 
 
@@ -87,3 +88,29 @@ def test_untested_tells_how() -> None:
 def test_no_control_proves_nothing() -> None:
     """Without a control the section says that a loss might not have been seen."""
     assert "nothing shows that a loss would be seen" in controls(_material("GO", {})).lead
+
+
+def _judged(unknown: int, status: str = "pass", **details: int) -> Material:
+    """Return a run with a ledger of which some copies cannot be told, and a loss criterion."""
+    material = _material("NO-GO", {"s-1": status})
+    material.verdict["ledger"] = {"overall": {"attempted": 9, "lost": 0, "unknown": unknown}}
+    material.criteria[0]["details"] = details
+    return material
+
+
+def test_what_nobody_can_tell_is_no_zero() -> None:
+    """With an unfinished drain no sentence claims that nothing was lost, and nothing is bounded."""
+    section, bound = ledger(_judged(unknown=3)), controls(_judged(unknown=3)).blocks
+
+    assert "3 copies of which nobody can tell" in section.lead
+    assert "There is no bound to give" in repr(bound)
+
+
+def test_what_a_check_counted_is_a_loss() -> None:
+    """Spoilt messages are no verdict of a copy, and stand in the lead all the same."""
+    assert ledger(_judged(0, "fail", corrupt=3)).lead == "9 attempts; 3 corrupt."
+
+
+def test_a_clean_ledger_says_so() -> None:
+    """A finished drain without a loss is said in plain words."""
+    assert "no confirmed message was lost" in ledger(_judged(0)).lead
