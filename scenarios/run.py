@@ -25,8 +25,11 @@ from chaos.plan import FILE_NAME as PLAN_NAME
 from chaos.redaction import Redactor
 from chaos.revert import NotRestoredError
 from chaos.watchdog import guarded
+from gameday.clusters.cluster import ALL_POWERS
 from gameday.clusters.local import default_state_dir
+from gameday.clusters.release import find_release
 from gameday.contracts.load import load_contract
+from gameday.contracts.model import Contract
 from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError
 from gameday.history.folder import create_run_folder, reports_dir
@@ -62,6 +65,7 @@ def run(options: Options, screen: Screen) -> Ended:
     contract = load_contract(options.system)
     if options.alternative:
         contract = with_alternative(contract, options.alternative)
+    _refuse_early(contract, options)
     state_dir = default_state_dir()
     for sentence in healing.heal_or_refuse(state_dir).sentences:
         screen.say(sentence)
@@ -80,6 +84,13 @@ def run(options: Options, screen: Screen) -> Ended:
     finally:
         runs.strike_off(record)
     return Ended(folder)
+
+
+def _refuse_early(contract: Contract, options: Options) -> None:
+    """Find out what cannot be played before anything is healed, written or started."""
+    choose_plan(contract, options, ALL_POWERS)
+    if options.cluster == "local":
+        find_release(options.broker)
 
 
 def _on_stage(stack: ExitStack, stage: Stage, options: Options, screen: Screen) -> None:
