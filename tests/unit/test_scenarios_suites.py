@@ -1,0 +1,177 @@
+"""Suites, claims and settings: what a run will do, and what it will answer for."""
+
+import dataclasses
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from chaos.plan import FILE_NAME, Plan, load_plan
+from gameday.clusters.cluster import ALL_POWERS
+from gameday.contracts.load import load_contract
+from gameday.contracts.topology import settings_for
+from gameday.errors import UsageError
+from scenarios.claims import claims
+from scenarios.options import Options
+from scenarios.settings import broker_settings, settings_used
+from scenarios.suites import build_plan, choose_plan, plan_length_s, scenario_names
+
+CONTRACT = load_contract("sparki")
+SUITES = pytest.mark.parametrize("suite", ["smoke", "full"])
+
+
+def options(suite: str = "smoke", **more: object) -> Options:
+    """Return what somebody asked for."""
+    return dataclasses.replace(Options(), suite=suite, **more)  # type: ignore[arg-type]
+
+
+def plan_of(suite: str = "smoke", **more: object) -> Plan:
+    """Return a suite's plan on a cluster that can do everything."""
+    return build_plan(CONTRACT, options(suite, **more), ALL_POWERS)
+
+
+@SUITES
+def test_a_suites_plan_loads(suite: str, tmp_path: Path) -> None:
+    """What a suite plans, the plan's own reader takes, and reads back the same."""
+    plan = plan_of(suite)
+    plan.save(tmp_path / FILE_NAME)
+
+    assert load_plan(tmp_path / FILE_NAME) == plan
+
+
+@SUITES
+def test_offsets_leave_time_to_recover(suite: str) -> None:
+    """Each episode begins after the one before has ended and had its time to recover."""
+    episodes = plan_of(suite).episodes
+
+    for before, after in pairwise(episodes):
+        assert after.at_s > before.at_s + before.for_s + before.recover_s
+
+
+def test_smoke_has_every_class_of_fault() -> None:
+    """The smoke suite holds the control and each fault of the main job, once."""
+    kinds = [entry.kind for episode in plan_of().episodes for entry in episode.faults]
+
+    assert sorted(kinds) == [
+        "disk_alarm", "isolate", "isolate", "kill_node", "nothing", "poison",
+    ]  # fmt: skip
+
+
+def test_full_holds_smoke() -> None:
+    """The full suite plays everything of the smoke suite, and more."""
+    smoke = {each.id for each in plan_of("smoke").episodes}
+    full = {each.id for each in plan_of("full").episodes}
+
+    assert smoke < full
+
+
+def test_the_main_job_is_within_its_time() -> None:
+    """The smoke suite's plan takes at most three minutes when nothing delays it."""
+    assert plan_length_s(plan_of()) <= 180
+
+
+def test_an_empty_plan_takes_no_time() -> None:
+    """Nothing planned takes nothing."""
+    assert plan_length_s(Plan(seed=1, episodes=())) == 0
+
+
+def test_victims_are_the_busiest_queues_leader() -> None:
+    """What strikes a node strikes the one that leads the busiest queue, not any follower."""
+    struck = [
+        entry.target
+        for episode in plan_of().episodes
+        for entry in episode.faults
+        if entry.kind in {"kill_node", "isolate", "disk_alarm"}
+    ]
+
+    assert set(struck) == {"leader of builds"}
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_scenario_can_be_chosen(name: str) -> None:
+    """Each name that `--scenario` takes gives the control and that one episode."""
+    chosen = [each.id for each in plan_of("full", scenario=name).episodes]
+
+    assert set(chosen) == {"control", name}
+
+
+def test_an_unknown_scenario_is_refused() -> None:
+    """A scenario that does not exist is one sentence with those that do."""
+    with pytest.raises(UsageError, match="kill-leader"):
+        plan_of(scenario="flood")
+
+
+def test_what_the_cluster_cannot_do_is_not_planned() -> None:
+    """On a cluster without powers only what needs none is planned."""
+    plan = build_plan(CONTRACT, options("full"), ())
+
+    assert {each.id for each in plan.episodes} == {"control", "poison", "worker-sigterm"}
+
+
+def test_a_given_plan_is_played(tmp_path: Path) -> None:
+    """A plan file takes the suite's place, unchanged."""
+    given = plan_of(scenario="poison")
+    given.save(tmp_path / "mine.json")
+
+    plan = choose_plan(CONTRACT, options(plan=tmp_path / "mine.json"), ALL_POWERS)
+
+    assert plan == given
+
+
+@SUITES
+def test_a_suite_claims_the_contracts_list(suite: str) -> None:
+    """With every power a suite claims exactly what the contract lists for it, and drops nothing."""
+    claimed, dropped = claims(CONTRACT, options(suite), ALL_POWERS)
+
+    assert set(claimed) == {e.id for e in CONTRACT.requirements if suite in e.suites}
+    assert claimed
+    assert not dropped
+
+
+def test_dropped_claims_say_why() -> None:
+    """Without the power to kill, what needs it is not claimed, and its reason names the power."""
+    claimed, dropped = claims(CONTRACT, options(), ALL_POWERS - {"kill_node"})
+    needing = {
+        e.id for e in CONTRACT.requirements if "smoke" in e.suites and "kill_node" in e.needs
+    }
+
+    assert {each["id"] for each in dropped} == needing
+    assert needing
+    assert all("kill_node" in each["reason"] for each in dropped)
+    assert not needing & set(claimed)
+
+
+@pytest.mark.parametrize("part", [{"scenario": "poison"}, {"plan": Path("x.json")}])
+def test_a_part_of_a_suite_claims_nothing(part: dict[str, object]) -> None:
+    """One scenario, or somebody's own plan, cannot claim what the whole suite would prove."""
+    claimed, dropped = claims(CONTRACT, options(**part), ALL_POWERS)
+
+    assert claimed == ()
+    assert all("gameday run sparki" in each["reason"] for each in dropped)
+    assert dropped
+
+
+@pytest.mark.parametrize("version", ["3.10.8", "4.3.6"])
+def test_tuned_settings_reach_the_broker(version: str) -> None:
+    """Every setting of the contract for a version is given to the cluster, word for word."""
+    settings = broker_settings(CONTRACT, version, "tuned")
+    text = "\n".join(
+        [*settings.rabbitmq_conf, settings.advanced, " ".join(settings.erlang_arguments)]
+    )
+    wanted = [each.value for group in settings_for(CONTRACT, version, "tuned").values()
+              for each in group]  # fmt: skip
+
+    assert wanted
+    assert all(value in text for value in wanted)
+    used = json.loads(json.dumps(settings_used(CONTRACT, version, "tuned")))
+    assert sorted(each["value"] for each in used) == sorted(wanted)
+
+
+def test_stock_settings_tune_nothing() -> None:
+    """With stock settings only what the contract marks as stock is set, and nothing of time."""
+    settings = broker_settings(CONTRACT, "3.10.8", "stock")
+    stock = tuple(each.value for each in CONTRACT.broker_settings if each.stock)
+
+    assert settings.rabbitmq_conf == stock
+    assert (settings.advanced, settings.erlang_arguments) == ("", ())
