@@ -100,6 +100,7 @@ class Publisher(Link):
     def __init__(self, tape: Tape, broker: Broker, client: str, node: str, link: int = 0) -> None:
         self.pending: dict[int, Pending] = {}
         self.parked: list[int] = []
+        self.swallowed = False
         super().__init__(tape, broker, client, node, link=link)
         self.on_close = self._give_up_all
 
@@ -124,6 +125,7 @@ class Publisher(Link):
         if epoch != self.epoch or tag not in self.pending:
             return
         if self.node in self.broker.down:
+            self.swallowed = True
             return
         if self.broker.alarmed:
             self._block(tag)
@@ -169,7 +171,7 @@ class Publisher(Link):
     def _time_out(self, epoch: int, tag: int) -> None:
         if epoch != self.epoch or tag not in self.pending or self.blocked:
             return
-        if self.node in self.broker.down:
+        if self.swallowed:
             self.close(0)
         else:
             self._give_up(tag, "no confirm in time")
@@ -186,7 +188,7 @@ class Publisher(Link):
         pending.settled(False)
 
     def _give_up_all(self) -> None:
-        self.parked = []
+        self.parked, self.swallowed = [], False
         for tag in list(self.pending):
             self._give_up(tag, "connection lost")
 
@@ -399,7 +401,7 @@ def seen(tape: Tape, copy: Copy, *, whole: bool = False) -> dict[str, int]:
         Flag.SEEN_BODY_DIFFERS if copy.body_differs else 0
     )
     fields = {"priority": copy.priority, "flags": int(flags)}
-    if copy.message.producer == 999:  # noqa: PLR2004  # The stray that no process of the run sent.
+    if copy.message.producer == 999:  # The stray that no process of the run sent.
         fields["flags"] |= int(Flag.SEEN_FOREIGN)
     if copy.deaths:
         first = copy.deaths[-1]
