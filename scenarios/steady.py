@@ -62,7 +62,7 @@ class _Warm:
     def __call__(self) -> bool | NotYet:
         board, now = self._game.board, self._game.screen.now()
         offered, handled = board.total("offered"), board.total("handled")
-        retried = board.total("retried")
+        retried = board.total("published_again")
         if self._since is None and handled:
             self._since = now, offered, handled, retried
         if self._since is None:

@@ -76,7 +76,7 @@ class Joined:
             "offered": sum(each.offered.count for _, each in self._publishers.values()),
             "sent": sum(tally.sent for tally in tallies),
             "confirmed": sum(tally.confirmed for tally in tallies),
-            "retried": sum(tally.retried for tally in tallies),
+            "published_again": sum(tally.retried for tally in tallies),
             "told": sum(tally.told for tally in tallies),
             "returned": sum(tally.returned for tally in tallies),
             "unanswered": sum(sender.unanswered for sender in senders),
