@@ -39,14 +39,15 @@ def move_leaders(
 ) -> None:
     """Make a node the leader of queues, all copies in step before and after."""
     wanted = tuple(queues)
-    wait_until(
+    before = wait_until(
         lambda: _ready_to_move(broker, vhost, wanted, node),
         within_s,
         f"{node} held {', '.join(wanted)} in step",
         poll_ms=50,
     )
+    copies = {name: len(before[name].members) for name in wanted}
     wait_until(
-        lambda: _moved(broker, vhost, wanted, node),
+        lambda: _moved(broker, vhost, copies, node),
         within_s,
         f"{node} led {', '.join(wanted)} with every copy in step",
         poll_ms=50,
@@ -55,8 +56,8 @@ def move_leaders(
 
 def _ready_to_move(
     broker: KnowsQueues, vhost: str, queues: tuple[str, ...], node: str
-) -> bool | NotYet:
-    """Whether the node holds an up-to-date copy of each queue."""
+) -> dict[str, QueueState] | NotYet:
+    """Return every queue, once the node holds an up-to-date copy of each that is to move."""
     found = broker.queues(vhost)
     for name in queues:
         if name not in found:
@@ -69,7 +70,7 @@ def _ready_to_move(
             )
         if node not in queue.in_step:
             return NotYet(f"{name} in step on {', '.join(sorted(queue.in_step))}")
-    return True
+    return found
 
 
 def _is_growing(queue: QueueState) -> bool:
@@ -77,15 +78,21 @@ def _is_growing(queue: QueueState) -> bool:
     return queue.type == "classic" and len(queue.members) > 1
 
 
-def _moved(broker: KnowsQueues, vhost: str, queues: tuple[str, ...], node: str) -> bool | NotYet:
-    """Whether all is as wanted; orders what is not."""
+def _moved(
+    broker: KnowsQueues,
+    vhost: str,
+    copies: dict[str, int],
+    node: str,
+) -> bool | NotYet:
+    """Whether all is as wanted, with as many copies as before; orders what is not."""
     found = broker.queues(vhost)
-    strays = [found[name] for name in queues if found[name].leader != node]
+    strays = [found[name] for name in copies if found[name].leader != node]
     if strays:
         with ThreadPoolExecutor(max_workers=len(strays)) as pool:
             list(pool.map(lambda queue: _order(broker, vhost, queue, node), strays))
         return NotYet({queue.name: queue.leader for queue in strays})
-    behind = [found[name] for name in queues if found[name].members - found[name].in_step]
+    # A queue that has just moved may have no mirrors yet: it is in step with itself alone.
+    behind = [found[name] for name in copies if len(found[name].in_step) < copies[name]]
     for queue in behind:
         if queue.type == "classic":
             broker.cluster.evaluate(node, expressions.synchronise_mirrors(vhost, queue.name))
