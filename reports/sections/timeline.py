@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from gameday.history.outcomes import Outcome
 from gameday.history.windows import FAULT, RECOVERY
 from reports.charts.figure import POINTS_MAX, Series, Values
 from reports.charts.timeline import Lane, Panel, Span, timeline
@@ -38,9 +39,10 @@ def timeline_section(material: Material) -> Section:
         drawing = timeline(
             "timeline", finding, end_s, lanes=lanes, panels=panels, spans=_spans(material)
         )
-        data = (_fault_table(faults), *(series_table(panel) for panel in panels if panel.series))
+        tables = (_fault_table(faults),) if faults else ()
+        data = (*tables, *(series_table(panel) for panel in panels if panel.series))
         blocks.append(Chart(finding, (drawing,), data, wide=True))
-        blocks.append(Text(HOW_TO_READ))
+        blocks += [Text(HOW_TO_READ)] if faults else []
     absent = [panel.title for panel in panels if not panel.series]
     if absent:
         blocks.append(Text(f"Not recorded, so not drawn: {listed(absent)}.", "missing"))
@@ -132,13 +134,19 @@ def _classes(priority: "pd.Series[int]", high: int) -> list[tuple[str, "pd.Serie
 
 
 def _rates(material: Material, found: Load, edges: Values) -> Panel:
-    series = list(found.rates)
-    history = material.history
-    if history is not None and len(history.deliveries):
-        seen = history.deliveries.time_ns[~history.deliveries.drained]
-        times = (seen - material.zero_ns) / 1e9
-        counts, _ = np.histogram(times, edges)
-        series.append(Series("delivered", edges[:-1], counts / np.diff(edges)))
+    """Return offered and confirmed by the generator, else by the ledger, and delivered."""
+    history, series = material.history, list(found.rates)
+    moments: dict[str, Values] = {}
+    if history is not None:
+        attempts, deliveries = history.attempts, history.deliveries
+        if not series:
+            moments["sent"] = attempts.time_ns
+            moments["confirmed"] = attempts.outcome_ns[attempts.outcome == Outcome.OK]
+        moments["delivered"] = deliveries.time_ns[~deliveries.drained]
+    for label, times in moments.items():
+        if len(times):
+            counts, _ = np.histogram((times - material.zero_ns) / 1e9, edges)
+            series.append(Series(label, edges[:-1], counts / np.diff(edges)))
     return Panel("Messages a second", tuple(series))
 
 
