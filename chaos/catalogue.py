@@ -45,8 +45,8 @@ POWERS: dict[str, str | None] = {
 }
 """Which power the cluster must have for a kind; a cluster without it ends *not tested*."""
 
-STRIKES_NODE = frozenset({"kill_node", "isolate", "disk_alarm", "memory_alarm", "cut_clients"})
-"""Kinds whose target is a node, or names one such as `leader of builds`."""
+TAKES_NODE_AWAY = frozenset({"kill_node", "isolate"})
+"""Kinds that take one node from the cluster; two of them at once take its majority."""
 
 
 def field_names(kind: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class Isolate(Single):
     def capture(self, site: Site) -> Revert:
         """Name the links; undoing it is mending them."""
         links = [list(link) for link in links_around(site, self.node)]
-        return Revert("mend_links", {"node": self.node, "links": links})
+        return Revert("mend_links", {"node": self.node, "how": self.how, "links": links})
 
     def apply(self, site: Site) -> None:
         """Cut every link around the node, both ways, at once."""

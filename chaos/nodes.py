@@ -49,12 +49,13 @@ class KillNode(Single):
         site.cluster.kill(self.node)
 
     def observe(self, site: Site) -> Seen:
-        """Its process is gone, its port refuses, and no other node sees it run."""
+        """Its process is gone, its port refuses, and no node that answers sees it."""
         dead = _dead(site, self.node)
-        seen = probes.running(probes.views(site.cluster))
-        others = [view for node, view in seen.items() if node != self.node]
-        unseen = all(view and self.node not in view for view in others)
-        return Seen(dead and unseen, {"dead": dead, "views": seen})
+        found = probes.views(site.cluster)
+        answers = [view for node, view in found.items() if view and node != self.node]
+        unseen = all(self.node not in view.running | view.seen for view in answers)
+        evidence = {"dead": dead, "views": probes.running(found)}
+        return Seen(dead and unseen and bool(answers), evidence)
 
 
 @dataclass(frozen=True)

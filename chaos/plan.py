@@ -95,7 +95,7 @@ def load_plan(path: Path) -> Plan:
 
 
 def _check(plan: Plan, path: Path) -> None:
-    """Refuse what pydantic cannot see: unknown faults, twice the same id, overlaps."""
+    """Refuse what pydantic cannot see: unknown faults, lost majorities, equal ids, overlaps."""
     for number, episode in enumerate(plan.episodes):
         for index, entry in enumerate(episode.faults):
             try:
@@ -103,6 +103,12 @@ def _check(plan: Plan, path: Path) -> None:
             except UsageError as error:
                 place = f"episodes.{number}.faults.{index}"
                 raise UsageError(f"{path}: {place}.{error}") from error
+        taken = sum(entry.kind in catalogue.TAKES_NODE_AWAY for entry in episode.faults)
+        if taken > 1:
+            raise UsageError(
+                f"{path}: episodes.{number}.faults: they take {taken} nodes away at once, and the "
+                "majority with them; one at a time, or kill_all_nodes on purpose.",
+            )
     ids = [episode.id for episode in plan.episodes]
     twice = next((each for each in ids if ids.count(each) > 1), None)
     if twice is not None:

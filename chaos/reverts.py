@@ -7,18 +7,25 @@ in part, not at all, or undone before.
 
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from chaos import probes
 from chaos.revert import Seen, Target
 from gameday.clusters import limits
+from gameday.clusters.broker import Broker
 from gameday.clusters.cluster import Link
 from gameday.clusters.processes import ProcessRef, is_alive, send_signal
+from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 Values = Mapping[str, Any]
+
+NOTICED_WITHIN_S = 6.0
+PAUSES_WITHIN_S = 2.0
 
 TROUBLE = (HarnessError, OSError, subprocess.SubprocessError)
 """What can go wrong while somebody undoes something, or looks at it."""
@@ -79,8 +86,33 @@ def links_of(values: Values) -> list[Link]:
 
 
 def mend_links(cluster: Target, values: Values) -> None:
-    """Mend the links that were cut."""
-    cluster.mend(links_of(values))
+    """Mend the links that were cut; a silent cut that nobody noticed is first made known.
+
+    Toxiproxy closes a silent connection when it is mended, and the nodes dial again at once. When
+    neither side had missed the other before, the minority may find its peers again before it has
+    paused, and stay parted: seen once in ten such cuts on 3.10.8.
+    """
+    links = links_of(values)
+    if values.get("how") == "silent":
+        cluster.cut(links, "reset")
+        with suppress(HarnessError):
+            wait_until(_noticed(cluster, values["node"]), NOTICED_WITHIN_S, "the cut was noticed")
+    cluster.mend(links)
+
+
+def _noticed(cluster: Target, node: str) -> Callable[[], bool]:
+    """Whether the lonely node has lost its peers, and paused if it ever will."""
+    broker = Broker(cluster)
+    parted_at: list[float] = []
+
+    def noticed() -> bool:
+        view = broker.view(node)
+        if view.seen:
+            return False
+        parted_at.append(time.monotonic())
+        return not view.serving or parted_at[-1] - parted_at[0] > PAUSES_WITHIN_S
+
+    return noticed
 
 
 def mend_everything(cluster: Target, _values: Values) -> None:
@@ -89,11 +121,7 @@ def mend_everything(cluster: Target, _values: Values) -> None:
 
 
 def rejoin(cluster: Target, values: Values) -> None:
-    """Mend every link and restart the node: what an operator does when a partition stays.
-
-    Seen on 3.10.8: a cut that ends before either side noticed it closes the connections, the
-    nodes dial again at once, nobody pauses, and yet both sides hold each other for partitioned.
-    """
+    """Mend every link and restart the node: what an operator does when a partition stays."""
     cluster.mend_all()
     node = values["node"]
     if cluster.is_running(node):

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from chaos.fault import Fault, Nothing, Site, Together
 from chaos.journal import FILE_NAME, Journal, read, verify
 from chaos.links import CutClients, Isolate, SwallowThenClose
 from chaos.nodes import KillAllNodes, KillNode
+from chaos.reverts import RECIPES, leave
 from chaos.traffic import Client, NoTraffic
 from gameday.clusters import limits
 from gameday.clusters.broker import Broker
@@ -252,6 +253,22 @@ def test_together_heals_what_needs_each_other(site: Site) -> None:
 
     healthy(site)
     assert steps_of(site, "e1.3") == WHOLE
+
+
+@pytest.mark.nightly
+def test_a_partition_that_stays_is_ended_the_other_way(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When mending does not heal, the node is restarted, and the journal says what was seen."""
+    recipe = replace(RECIPES["mend_links"], revert=leave, within_s=1)
+    monkeypatch.setitem(RECIPES, "mend_links", recipe)
+    before = site.cluster.process_id("r3")
+    with Isolate("r3").inject(site):
+        pass
+
+    healthy(site)
+    assert site.cluster.process_id("r3") not in {None, before}
+    assert evidence(site, "restored")["not_by_itself"]["links"]["r3-r1"] == "econnrefused"
 
 
 @pytest.mark.nightly

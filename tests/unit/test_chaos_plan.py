@@ -110,6 +110,15 @@ def test_only_controls_may_overlap(tmp_path: Path) -> None:
     assert load_plan(saved(tmp_path, episode(), {**beside, "control": "control-transient"}))
 
 
+def test_a_majority_is_not_taken_away_by_accident(tmp_path: Path) -> None:
+    """Two nodes at once are refused; all of them, on purpose, are not."""
+    both = [{"kind": "kill_node", "target": "r1"}, {"kind": "isolate", "target": "r2"}]
+    with pytest.raises(UsageError, match=r"episodes\.0\.faults: they take 2 nodes away"):
+        load_plan(saved(tmp_path, episode(faults=both)))
+
+    assert load_plan(saved(tmp_path, episode(faults=[{"kind": "kill_all_nodes"}])))
+
+
 def test_ids_are_unique(tmp_path: Path) -> None:
     """Two episodes of one id would share their faults' ids."""
     with pytest.raises(UsageError, match="the id e1 is there more than once"):
