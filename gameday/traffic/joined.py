@@ -15,6 +15,8 @@ from gameday.traffic.publisher import Publisher
 from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
 
 SAMPLE_EVERY_S = 1.0
+COUNTED = ("offered", "sent", "confirmed", "told", "returned", "retried")
+"""What a sample gives per second; everything else it gives as it stands."""
 
 
 class Joined:
@@ -88,15 +90,19 @@ class Joined:
 
     def _sample_often(self) -> None:
         self._process.cpu_percent()
+        before = self._report()
         while True:
             gevent.sleep(SAMPLE_EVERY_S)
             offered = [each.offered for _, each in self._publishers.values()]
+            report = self._report()
             sample = {
                 "time_ns": monotonic_ns(),
                 "cpu_percent": self._process.cpu_percent(),
                 "lag_max_ms": max((each.lag_max_ms for each in offered), default=0.0),
-                **self._report(),
+                **report,
+                **{name: report[name] - before[name] for name in COUNTED},
             }
+            before = report
             for each in offered:
                 each.lag_max_ms = 0.0
             self._samples.write(json.dumps(sample) + "\n")
