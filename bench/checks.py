@@ -83,9 +83,7 @@ def generate(folder: Path, messages: int) -> int:
     return total + _drain(folder / "history", sequence[dead], queue[dead], priority[dead], ends)
 
 
-def _publish(
-    folder: Path, due: Any, queue: Any, priority: Any, dead: Any, about: Columns
-) -> int:
+def _publish(folder: Path, due: Any, queue: Any, priority: Any, dead: Any, about: Columns) -> int:
     """The publisher: ten connections, every third confirm a `multiple` one."""
     count = len(due)
     channel = np.arange(count) % 30

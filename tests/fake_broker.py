@@ -158,7 +158,9 @@ class Broker:
         if target is None or (self.bug == "dlq_drop" and self.random.random() < 0.3):
             return
         if self.bug == "dlq_wrong":
-            target = next(name for name in self.queues if name.endswith("failed") and name != target)
+            target = next(
+                name for name in self.queues if name.endswith("failed") and name != target
+            )
         reason = "expired" if self.bug == "dlq_reason" else "rejected"
         death = {"queue": queue.name, "reason": reason, "count": 1}
         copy.deaths = [death, *copy.deaths]

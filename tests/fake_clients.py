@@ -260,7 +260,9 @@ class Worker:
         values = {"queue": self.queue.name, "prefetch": self.prefetch, "no_ack": False}
         self.link = Link(self.tape, self.broker, f"{self.consumer}-{self.tape.process}.0",
                          self.node, consumer=f"{self.consumer}-{self.tape.process}.0", **values)  # fmt: skip
-        self.publisher = Publisher(self.tape, self.broker, f"{self.consumer}-{self.tape.process}", self.node)
+        self.publisher = Publisher(
+            self.tape, self.broker, f"{self.consumer}-{self.tape.process}", self.node
+        )
         self.link.on_close = self._lost
         self.link.on_open = self._register
         self.counts: dict[tuple[int, int], int] = {}
@@ -304,8 +306,12 @@ class Worker:
 
     def _record(self, kind: Kind, tag: int, copy: Copy, **fields: int) -> None:
         message = copy.message
-        values = {"sequence": message.sequence, "producer": message.producer,
-                  "attempt": copy.attempt, "queue": self.tape.name("queue", self.queue.name)}
+        values = {
+            "sequence": message.sequence,
+            "producer": message.producer,
+            "attempt": copy.attempt,
+            "queue": self.tape.name("queue", self.queue.name),
+        }
         self.tape.add(kind, self.broker.clock.now, channel=self.link.channel, tag=tag,
                       **{**values, **fields})  # fmt: skip
 

@@ -85,7 +85,7 @@ def _topology() -> Topology:
 
 def _producers(scale: float) -> tuple[Producer, ...]:
     mix = Mix(transient=0.05, exhausted=0.02, permanent=0.03)
-    mixed = {priority: 1.0 for priority in range(11)}
+    mixed = dict.fromkeys(range(11), 1.0)
     return (
         Producer(
             name="build-service", message="build_job", routing_key="builds",

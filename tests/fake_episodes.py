@@ -135,7 +135,9 @@ class Episodes:
 
     def _observed(self, episode: FakeEpisode) -> None:
         vacuous = self.simulation.bug == "vacuous"
-        self._step(episode, "not_observed" if vacuous else "observed", evidence={"seen": not vacuous})
+        self._step(
+            episode, "not_observed" if vacuous else "observed", evidence={"seen": not vacuous}
+        )
         self._leaders(episode, "during")
 
     def _exposure(self, episode: FakeEpisode) -> None:
@@ -172,8 +174,16 @@ class Episodes:
         worker = next(each for each in self.simulation.workers if each.alive)
         worker.kill()
         now = self.simulation.clock.now
-        self.journal.add(now, "process", process=worker.tape.process, role="worker",
-                         pid=4000 + worker.tape.process, state="ended", meant=True, code=-9)
+        self.journal.add(
+            now,
+            "process",
+            process=worker.tape.process,
+            role="worker",
+            pid=4000 + worker.tape.process,
+            state="ended",
+            meant=True,
+            code=-9,
+        )
         self.simulation.start_worker(worker.consumer, "r2")
 
     def _cut_publishers(self) -> None:

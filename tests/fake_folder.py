@@ -42,8 +42,13 @@ class Journal:
         with path.open("w") as file:
             ordered = sorted(self.lines, key=lambda line: line["time_ns"])
             for number, line in enumerate(ordered, start=1):
-                whole = {"n": number, "time_ns": line["time_ns"],
-                         "wall": "2030-01-01T00:00:00.000+00:00", **line, "previous": previous}
+                whole = {
+                    "n": number,
+                    "time_ns": line["time_ns"],
+                    "wall": "2030-01-01T00:00:00.000+00:00",
+                    **line,
+                    "previous": previous,
+                }
                 text = json.dumps(whole)
                 previous = hashlib.sha256(text.encode()).hexdigest()
                 file.write(f'{text[:-1]}, "hash": "{previous}"}}\n')

@@ -44,6 +44,7 @@ class Tape:
     scope: str = "work"
     rows: list[Row] = field(default_factory=list)
     names: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shuffled: bool = False
 
     def add(self, kind: Kind, time_ns: int, **fields: int) -> Row:
         """Write one row down."""
@@ -68,7 +69,7 @@ class Tape:
             for table, values in self.names.items():
                 for value in values.values():
                     writer.intern(table, value)
-            for row in sorted(self.rows, key=lambda row: row.time_ns):
+            for row in sorted(self.rows, key=lambda row: row.time_ns, reverse=self.shuffled):
                 writer.append(
                     row.kind, row.time_ns, row.sequence, row.tag, row.detail, row.producer,
                     row.channel, row.queue, row.attempt, row.priority, row.flags, row.extra,

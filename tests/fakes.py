@@ -56,8 +56,16 @@ class Simulation:
         """Begin another process's tape, and journal that the process started."""
         tape = Tape(len(self.tapes) + 1, role, scope)
         self.tapes.append(tape)
-        self.journal.add(self.clock.now, "process", process=tape.process, role=role,
-                         pid=4000 + tape.process, state="started", meant=True, code=None)
+        self.journal.add(
+            self.clock.now,
+            "process",
+            process=tape.process,
+            role=role,
+            pid=4000 + tape.process,
+            state="started",
+            meant=True,
+            code=None,
+        )
         return tape
 
     def start(self) -> None:
@@ -104,17 +112,31 @@ class Simulation:
             draw -= share
         choices = list(producer.priorities) or [NO_PRIORITY]
         self.sequence += 1
-        message = Message(1, self.sequence, due_ns, producer.routing_key, producer.message,
-                          self.random.choice(choices), fate)
+        message = Message(
+            1,
+            self.sequence,
+            due_ns,
+            producer.routing_key,
+            producer.message,
+            self.random.choice(choices),
+            fate,
+        )
         self.pools[producer_name].send(message)
 
     def finish(self) -> None:
         """Stop the publishers, let the workers finish, close everything, drain."""
         self.clock.run(ZERO_NS + (end_s() + 3) * SECOND)
         self.gate("publishers_stopped")
-        self.journal.add(self.clock.now, "health", at="drain", healthy=True, views={
-            node: ["r1", "r2", "r3"] for node in ("r1", "r2", "r3")
-        }, partitions=[], alarms=[], detail="")
+        self.journal.add(
+            self.clock.now,
+            "health",
+            at="drain",
+            healthy=True,
+            views={node: ["r1", "r2", "r3"] for node in ("r1", "r2", "r3")},
+            partitions=[],
+            alarms=[],
+            detail="",
+        )
         self.gate("healthy")
         self.clock.run(ZERO_NS + (end_s() + 15) * SECOND)
         self.gate("consumers_done")
@@ -146,9 +168,17 @@ class Simulation:
                 self.clock.now += MILLISECOND
                 index = tape.name("queue", name)
                 message = copy.message
-                tape.add(Kind.DRAINED, self.clock.now, channel=channel, tag=tag, queue=index,
-                         sequence=message.sequence, producer=message.producer,
-                         attempt=copy.attempt, **seen(tape, copy, whole=True))
+                tape.add(
+                    Kind.DRAINED,
+                    self.clock.now,
+                    channel=channel,
+                    tag=tag,
+                    queue=index,
+                    sequence=message.sequence,
+                    producer=message.producer,
+                    attempt=copy.attempt,
+                    **seen(tape, copy, whole=True),
+                )
                 tape.add(Kind.ACKED, self.clock.now, channel=channel, tag=tag)
             empty = tape.name("queue", name)
             tape.add(Kind.DRAIN_EMPTY, self.clock.now, channel=channel, queue=empty)

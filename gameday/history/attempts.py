@@ -119,9 +119,7 @@ def _reasons(
 def _answers(gathered: Gathered, tags: Tags, ending: Array, time: Array, gave_up: Array) -> None:
     """Take the broker's acks and nacks; a confirm that came after the client gave up counts."""
     acks, nacks = gathered.of(Kind.CONFIRMED), gathered.of(Kind.NACKED)
-    both = {
-        name: np.concatenate([acks[name], nacks[name]]) for name in ("channel", "tag", "time")
-    }
+    both = {name: np.concatenate([acks[name], nacks[name]]) for name in ("channel", "tag", "time")}
     flags = np.concatenate([acks["flags"], nacks["flags"]])
     both["multiple"] = (flags.astype(np.uint8) & Flag.MULTIPLE) > 0
     found = answered(tags, both)

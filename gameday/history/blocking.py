@@ -59,9 +59,7 @@ def spans(rows: list[tuple[int, int, int]]) -> Spans:
 def alarms(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     """Return the alarms that the journal saw in force."""
     return tuple(
-        fault
-        for fault in faults
-        if fault.fault_class in ALARMS and fault.observed_ns is not None
+        fault for fault in faults if fault.fault_class in ALARMS and fault.observed_ns is not None
     )
 
 

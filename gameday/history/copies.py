@@ -22,8 +22,6 @@ from gameday.history.roles import Roles
 Array = npt.NDArray[Any]
 
 
-
-
 @dataclass(frozen=True)
 class Copies:
     """One row a copy; `attempt` is a row of `Attempts`, times are -1 where nothing happened.
@@ -123,7 +121,8 @@ def build_copies(
     own = ~in_dead
     fate = attempts.disposition[index.attempt]
     dead_lettered = facts.any(in_dead)
-    served = own & ((deliveries.handled_ns >= 0) | (settled > 0))
+    kept = (settled == Kind.ACKED) | (settled == Kind.REJECTED)  # To requeue is not to serve.
+    served = own & ~deliveries.drained & ((deliveries.handled_ns >= 0) | kept)
     newest_reason = np.full(count, -1, np.int16)
     newest_reason[index.of_delivery[in_dead & facts.known]] = deliveries.newest_reason[
         in_dead & facts.known

@@ -41,8 +41,11 @@ class Judging:
         return self._made[key]
 
     def timed(self, name: str, parameters: Mapping[str, Any]) -> Finding:
-        """Return what a check finds, unknown where the generator spoilt it."""
+        """Return what a check finds; unknown where the generator, or broken records, spoilt it."""
         finding = self.make(name, parameters)
+        if self.run.problems and finding.status is Status.FAIL:
+            reason = f"{self.run.problems[0]}; for what it is worth: {finding.reason}"
+            return replace(finding, status=Status.UNKNOWN, reason=reason)
         if name in TIMED and not self.on_schedule:
             reason = f"the generator was behind its schedule; without that: {finding.reason}"
             return replace(finding, status=Status.UNKNOWN, reason=reason)

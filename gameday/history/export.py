@@ -55,7 +55,9 @@ def _tables(history: History) -> dict[str, pd.DataFrame]:
     attempts, deliveries, copies = map(
         frame, (history.attempts, history.deliveries, history.copies)
     )
-    routes = [f"{route['exchange']}/{route['routing_key']}" for route in history.names.list("route")]
+    routes = [
+        f"{route['exchange']}/{route['routing_key']}" for route in history.names.list("route")
+    ]
     attempts["route"] = words(attempts["route"], routes)
     attempts["disposition"] = words(attempts["disposition"], _lower(Disposition))
     attempts["outcome"] = words(attempts["outcome"], _lower(Outcome))

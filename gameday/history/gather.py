@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gameday.errors import HarnessError
 from gameday.history.ledger import Ledger
 from gameday.history.records import DTYPE, Kind
 
@@ -149,8 +150,8 @@ def _of_ledger(
     }
     digests = _digests(ledger, names)
     opened = {
-        "channel": _Openings(kinds, words, Kind.CHANNEL_OPENED, len(channels)),
-        "connection": _Openings(kinds, words, Kind.CONNECTION_OPENED, len(connections)),
+        "channel": _Openings(ledger, kinds, words, Kind.CHANNEL_OPENED, len(channels)),
+        "connection": _Openings(ledger, kinds, words, Kind.CONNECTION_OPENED, len(connections)),
     }
     found: dict[Kind, Rows] = {}
     for number in present:
@@ -212,8 +213,11 @@ def _digests(ledger: Ledger, names: Names) -> Array:
 class _Openings:
     """Numbers the channels, or connections, of one ledger by their openings."""
 
-    def __init__(self, kinds: Array, words: Array, kind: Kind, first: int) -> None:
+    def __init__(self, ledger: Ledger, kinds: Array, words: Array, kind: Kind, first: int) -> None:
         at = np.flatnonzero(kinds == kind)
+        self.where = f"ledger {ledger.header.process}"
+        table = "channel" if kind is Kind.CHANNEL_OPENED else "connection"
+        self.highest = max(ledger.tables.get(table, {}), default=0)
         self.first = first
         self.index = words[at].view(DTYPE).reshape(-1)["channel"].astype(np.int64)
         self.keys = np.sort(self.index << 40 | at)
@@ -222,6 +226,8 @@ class _Openings:
     def numbers(self, index: Array, at: Array) -> Array:
         """Return the number of each record's channel: its index, and how often it was opened."""
         wide = index.astype(np.int64)
+        if len(index) and int(index.max()) > self.highest:
+            raise HarnessError(f"{self.where} names a channel or connection that it never described")
         if self.once:
             return (wide + self.first).astype(np.int32)
         openings = np.searchsorted(self.keys, wide << 40 | at, side="right")

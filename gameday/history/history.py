@@ -22,7 +22,7 @@ from gameday.history.gather import Gathered, Names, gather
 from gameday.history.join import distinct
 from gameday.history.ledger import Ledger
 from gameday.history.links import Links, build_links
-from gameday.history.records import Kind
+from gameday.history.records import Flag, Kind
 from gameday.history.roles import Roles
 from gameday.history.verdicts import judged
 
@@ -70,7 +70,8 @@ class History:
     @cached_property
     def foreign(self) -> Array:
         """The deliveries of messages that no ledger of this scope holds."""
-        return np.flatnonzero(self.deliveries.attempt < 0)
+        flagged = (self.deliveries.flags & Flag.SEEN_FOREIGN) > 0
+        return np.flatnonzero((self.deliveries.attempt < 0) | flagged)
 
     @property
     def dropped(self) -> int:

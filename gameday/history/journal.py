@@ -13,6 +13,9 @@ from typing import Any
 
 Line = Mapping[str, Any]
 
+ON_NODES = frozenset({"node_kill", "partition_reset", "partition_silent"})
+"""The classes of fault that strike a node."""
+
 FIRST = "0" * 64
 _SEAL = ', "hash": "'
 
@@ -139,8 +142,12 @@ def episodes(journal: Iterable[Line]) -> tuple[Episode, ...]:
         mine = tuple(fault for fault in every if fault.episode == name)
         found.append(
             Episode(
-                name, str(line.get("name", name)), line.get("control"), line["time_ns"],
-                ends[0] if ends else None, mine,
+                name,
+                str(line.get("name", name)),
+                line.get("control"),
+                line["time_ns"],
+                ends[0] if ends else None,
+                mine,
             )  # fmt: skip
         )
     return tuple(found)

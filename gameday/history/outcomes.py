@@ -112,5 +112,7 @@ def document() -> str:
     ]
     for ending in ENDINGS:
         codes = ", ".join(map(str, ending.codes))
-        lines.append(f"| {ending.name} | {codes} | {ending.outcome.name.lower()} | {ending.reason} |")
+        lines.append(
+            f"| {ending.name} | {codes} | {ending.outcome.name.lower()} | {ending.reason} |"
+        )
     return "\n".join(lines) + "\n"

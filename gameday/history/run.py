@@ -22,10 +22,13 @@ from gameday.history.drained import missing_from_drain
 from gameday.history.history import History, build_history
 from gameday.history.journal import Episode, Fault, Line, episodes, events, faults, read_journal
 from gameday.history.ledger import Ledger, read_history
+from gameday.history.records import Kind
 from gameday.history.windows import Windows, build_windows
 
 WORK = "work"
 SECOND_NS = 1_000_000_000
+DISORDER_NS = SECOND_NS
+"""How far a ledger's time may step back: a time is taken a little before its record is written."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def load_run(folder: Path) -> Run:
                           for each in strangers)]  # fmt: skip
     work = [each for each in ledgers if each.header.scope == WORK]
     history = build_history(WORK, work, contract, drain_complete=complete)
-    problems += _impossible(history)
+    problems += _impossible(history, ledgers)
     return Run(
         folder, manifest, contract, journal, _json(folder / "plan.json"), history,
         _controls(ledgers, complete=complete), _generator(folder), tuple(problems), missing,
@@ -149,12 +152,24 @@ def _controls(ledgers: list[Ledger], *, complete: bool) -> dict[str, History]:
     }
 
 
-def _impossible(history: History) -> list[str]:
+def _corrupt(ledger: Ledger) -> list[str]:
+    """Return what no writer of ours would have written."""
+    kinds = np.ascontiguousarray(ledger.records["kind"])
+    strange = np.setdiff1d(np.flatnonzero(np.bincount(kinds)), [int(kind) for kind in Kind])
+    time_ns = ledger.records["time"].astype(np.int64)
+    back = int(np.diff(time_ns).min(initial=0))
+    found = [f"a record of kind {strange[0]}"] if len(strange) else []
+    return [*found, *(["its time runs backwards"] if back < -DISORDER_NS else [])]
+
+
+def _impossible(history: History, ledgers: list[Ledger]) -> list[str]:
     """Return what cannot be: two publishes of one name, an answer before its publish."""
     attempts = history.attempts
     repeated = attempts.finder.repeated
     early = int(((attempts.outcome_ns >= 0) & (attempts.outcome_ns < attempts.time_ns)).sum())
     found = [f"{len(repeated)} attempts share their name with another"] if len(repeated) else []
+    found += [f"ledger {each.header.process} is corrupt: {text}" for each in ledgers
+              for text in _corrupt(each)]  # fmt: skip
     return [*found, *([f"{early} attempts were answered before they were made"] if early else [])]
 
 

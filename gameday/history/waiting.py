@@ -6,13 +6,15 @@ network) until the slot that it went to was freed. Nothing here knows of priorit
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gameday.history.blocking import spans
 from gameday.history.history import History
-from gameday.history.journal import Line, events
+from gameday.history.journal import ON_NODES, Line, events, faults
 from gameday.history.links import NEVER
 from gameday.history.outcomes import Outcome
 
@@ -98,21 +100,29 @@ class Leaders:
 def leaders(journal: tuple[Line, ...], queue: str) -> Leaders:
     """Cut time where the journal saw a queue's leader change.
 
-    Between two readings that differ nobody knows when it changed, so that stretch is unsure.
+    Between two readings that differ nobody knows when it changed, so that stretch is unsure; so is
+    a fault of a node during which nobody looked.
     """
     readings = [
         (line["time_ns"], line["leaders"].get(queue))
         for line in events(journal, "leaders")
         if queue in line["leaders"]
     ]
-    edges: list[int] = []
-    unsure: set[int] = set()
-    for (before_ns, before), (after_ns, after) in zip(readings, readings[1:], strict=False):
-        if before != after:
-            unsure.add(len(edges) + 1)
-            edges += [before_ns, after_ns]
-    sure = np.array([number not in unsure for number in range(len(edges) + 1)])
-    return Leaders(np.array(edges, np.int64), sure)
+    stretches = [
+        (before_ns, after_ns)
+        for (before_ns, before), (after_ns, after) in pairwise(readings)
+        if before != after
+    ]
+    times = [time_ns for time_ns, _ in readings]
+    stretches += [
+        (fault.started_ns, fault.restored_ns or NEVER - 1)
+        for fault in faults(journal)
+        if fault.fault_class in ON_NODES
+        and not any(fault.started_ns < time < (fault.restored_ns or NEVER) for time in times)
+    ]
+    joined = spans([(0, start, end) for start, end in stretches])
+    edges = np.stack([joined.start, joined.end], axis=1).reshape(-1)
+    return Leaders(edges, np.arange(len(edges) + 1) % 2 == 0)
 
 
 @dataclass(frozen=True)

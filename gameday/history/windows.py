@@ -51,9 +51,7 @@ class Windows:
         return np.array(
             [
                 window.phase in wanted
-                and (
-                    window.phase == BASELINE or classes is None or window.fault_class in classes
-                )
+                and (window.phase == BASELINE or classes is None or window.fault_class in classes)
                 for window in self.windows
             ]
         )

@@ -108,3 +108,30 @@ def narrow_the_pool(run: FakeRun) -> None:
     index = next(number for number, value in enumerate(tape.names["connection"].values())
                  if value["client"] == "build-service")  # fmt: skip
     tape.add(Kind.CONNECTION_CLOSED, ZERO_NS + SECOND, channel=index, detail=200)
+
+
+def requeue_and_call_it_served(run: FakeRun) -> None:
+    """A consumer gives an urgent message back at once, and serves it six seconds later."""
+    urgent = next(row for row in run.rows(Kind.INVOKE) if row.priority in {8, 9, 10}
+                  and ZERO_NS + 8 * SECOND < row.time_ns < ZERO_NS + 10 * SECOND)  # fmt: skip
+    tape, first = sight(run, urgent)
+    tape.add(Kind.DELIVERED, first.time_ns, sequence=first.sequence, tag=60_005,
+             producer=first.producer, attempt=first.attempt, channel=first.channel,
+             queue=first.queue, priority=first.priority)  # fmt: skip
+    tape.add(Kind.REQUEUED, first.time_ns + 10, channel=first.channel, tag=60_005)
+    first.flags |= Flag.SEEN_REDELIVERED
+    deliver_late(run)
+    copy = next(row for row in tape.of(Kind.DELIVERED) if row.tag == 60_005)
+    copy.time_ns -= 6 * SECOND
+
+
+def fall_silent_after_a_fault(run: FakeRun) -> None:
+    """After the last fault nobody publishes to a queue, so that nothing shows that it works."""
+    healed = run.journal.of("fault", fault="e6.1", step="restored")[0]["time_ns"]
+    routes = list(run.tapes[0].names["route"].values())
+    mute = next(i for i, route in enumerate(routes) if route["routing_key"] == "notifications")
+    late = {row.message for row in run.tapes[0].of(Kind.INVOKE)
+            if row.time_ns > healed and row.queue == mute}  # fmt: skip
+    for tape in run.tapes:
+        if tape.scope == "work":
+            tape.rows = [row for row in tape.rows if row.message not in late]

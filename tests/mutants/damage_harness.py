@@ -172,3 +172,20 @@ def answer_before_asking(run: FakeRun) -> None:
     """A confirm is on record before its publish: the clocks or the files do not belong together."""
     row = run.rows(Kind.CONFIRMED)[50]
     row.time_ns -= SECOND
+
+
+def contradict_the_exposure(run: FakeRun) -> None:
+    """The run says that its victim led the queues, and its own reading of leaders says otherwise."""
+    line = run.journal.of("leaders", episode="e2", at="before")[0]
+    line["leaders"] = dict.fromkeys(line["leaders"], "r2")
+
+
+def corrupt_a_ledger(run: FakeRun) -> None:
+    """A record has a kind that nobody writes."""
+    next(tape for tape in run.tapes if tape.role == "worker").rows[100].kind = 99
+
+
+def shuffle_a_ledger(run: FakeRun) -> None:
+    """A ledger's records stand in no order of time: two files were joined."""
+    tape = next(tape for tape in run.tapes if tape.role == "worker")
+    tape.shuffled = True

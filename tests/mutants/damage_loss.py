@@ -131,3 +131,12 @@ def republish_in_vain_and_ack(run: FakeRun) -> None:
     tape.add(Kind.NACKED, publish.time_ns + 1, channel=publish.channel, tag=publish.tag)
     drop(run, lambda row: row.message == publish.message and row.attempt == publish.attempt
           and row.kind in {Kind.DELIVERED, Kind.HANDLED})  # fmt: skip
+
+
+def publish_without_a_word(run: FakeRun) -> None:
+    """A publish got no tag and no ending: the client forgot it, and nobody would miss it."""
+    publish = plain(run)
+    tape_of(run, publish).add(
+        Kind.INVOKE, publish.time_ns + 1, sequence=888_888, producer=1, attempt=publish.attempt,
+        queue=publish.queue, priority=publish.priority, flags=publish.flags,
+    )  # fmt: skip

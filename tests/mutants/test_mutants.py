@@ -40,6 +40,7 @@ LOSS = {
     "spoil_a_priority": Claim("loss", "fail", "As-It-Was-Sent"),
     "find_by_draining": Claim("loss", "fail", "Consumers-Finish"),
     "never_answer": Claim("loss", "fail", "Every-Publish-Is-Answered"),
+    "publish_without_a_word": Claim("loss", "fail", "Every-Publish-Is-Answered"),
     "republish_in_vain_and_ack": Claim("loss", "fail", "1 "),
 }
 DEAD = {
@@ -53,6 +54,8 @@ DEAD = {
 }
 CLIENTS = {
     "deliver_late": Claim("sla", "fail", "Served-In-Time"),
+    "requeue_and_call_it_served": Claim("sla", "fail", "Served-In-Time"),
+    "fall_silent_after_a_fault": Claim("recovery", "unknown", "nothing was published"),
     "count_from_sent": Claim("sla", "unknown", "behind its schedule"),
     "lag": Claim("generator", "unknown", "lagged"),
     "drop_a_due_message": Claim("generator", "unknown", "never sent"),
@@ -89,6 +92,9 @@ HARNESS = {
     "skip_a_queue": Claim("drain", "unknown", "builds.failed was not read"),
     "drain_before_healing": Claim("drain", "unknown", "out of order"),
     "drain_beside_the_clients": Claim("drain", "unknown", "before the clients"),
+    "contradict_the_exposure": Claim("exposure", "unknown", "led no queue"),
+    "corrupt_a_ledger": Claim("ledgers", "unknown", "kind 99"),
+    "shuffle_a_ledger": Claim("ledgers", "unknown", "backwards"),
     "lose_a_process": Claim("processes", "unknown", "unasked"),
     "lose_a_ledger": Claim("processes", "unknown", "left no ledger"),
     "mix_two_runs": Claim("ledgers", "unknown", "is of run"),

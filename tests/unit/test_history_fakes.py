@@ -56,7 +56,7 @@ def test_a_bug_is_caught(bug: str) -> None:
     rows = [row for row in verdict.document["criteria"]
             if row["id"].endswith(f"/{CAUGHT_BY[bug]}")]  # fmt: skip
 
-    assert "GO" != verdict.decision
+    assert verdict.decision != "GO"
     assert "pass" not in {row["status"] for row in rows}
 
 
@@ -67,7 +67,7 @@ def test_no_good_run_is_failed(messages: int, seed: int) -> None:
     verdict = judged(messages, seed, None)
     failed = [row["reason"] for row in verdict.document["criteria"] if row["status"] == "fail"]
 
-    assert [] == failed
+    assert failed == []
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     ledger = read_ledger(written(tmp_path))
 
     assert list(range(1, 11)) == ledger.records["sequence"].tolist()
-    assert {"route": {0: "a"}} == ledger.tables
+    assert ledger.tables == {"route": {0: "a"}}
 
 
 @pytest.mark.parametrize("cut", [1, 17, 31])
@@ -62,7 +62,7 @@ def test_a_torn_record_is_no_record(cut: int, tmp_path: Path) -> None:
     path = written(tmp_path)
     os.truncate(path, HEADER_BYTES + 10 * RECORD_BYTES - cut)
 
-    assert 9 == len(read_ledger(path).records)
+    assert len(read_ledger(path).records) == 9
 
 
 def test_a_record_without_its_kind_ends_the_ledger(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_record_without_its_kind_ends_the_ledger(tmp_path: Path) -> None:
         file.seek(HEADER_BYTES + 5 * RECORD_BYTES - 1)
         file.write(b"\0")
 
-    assert 4 == len(read_ledger(path).records)
+    assert len(read_ledger(path).records) == 4
 
 
 def test_a_torn_line_of_names_is_left_out(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_torn_line_of_names_is_left_out(tmp_path: Path) -> None:
     with path.with_suffix(".names.jsonl").open("a") as file:
         file.write('{"table": "route", "ind')
 
-    assert {"route": {0: "a"}} == read_ledger(path).tables
+    assert read_ledger(path).tables == {"route": {0: "a"}}
 
 
 def test_a_header_that_is_none_is_an_error(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_full_disk_is_an_error_and_no_signal(tmp_path: Path) -> None:
         [sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=False
     )
 
-    assert 7 == done.returncode, done.stderr
+    assert done.returncode == 7, done.stderr
     assert "no room for the ledger" in done.stdout
     assert len(read_ledger(tmp_path / "0001-publisher.ledger").records) > 100_000
 

@@ -20,7 +20,7 @@ def test_what_is_not_listed_is_info() -> None:
     """A reason or a code that nobody listed leaves the message's fate open."""
     unlisted = [by_reason("the moon", "unknown"), by_code("connection", 599), by_code("channel", 1)]
 
-    assert [Outcome.INFO] * 3 == [ENDINGS[number].outcome for number in unlisted]
+    assert [ENDINGS[number].outcome for number in unlisted] == [Outcome.INFO] * 3
 
 
 @pytest.mark.parametrize("reason", ["connection lost", "no confirm in time"])

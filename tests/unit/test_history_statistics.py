@@ -33,9 +33,9 @@ def test_percentiles_of_a_hundred() -> None:
     figures = summary(np.arange(100, 0, -1))
 
     assert figures is not None
-    assert (100, 50, 95, 99, 100) == (
+    assert (
         figures.n, figures.p50, figures.p95, figures.p99, figures.maximum
-    )  # fmt: skip
+    ) == (100, 50, 95, 99, 100)  # fmt: skip
 
 
 def test_an_empty_sample_has_no_figures() -> None:
@@ -56,7 +56,7 @@ def test_the_interval_holds_the_percentile(values: list[float], share: float) ->
 def test_wilson_by_the_book() -> None:
     """Zero of ten is at most 27.8 %, and nothing tried can be anything."""
     assert pytest.approx((0.0, 0.2775), abs=1e-3) == wilson(0, 10)
-    assert (0.0, 1.0) == wilson(0, 0)
+    assert wilson(0, 0) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(("episodes", "bound"), [(0, 1.0), (1, 0.95), (30, 0.095)])

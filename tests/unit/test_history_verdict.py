@@ -24,7 +24,7 @@ def test_a_good_run_is_go(folder: Path) -> None:
     """A run without a fault of the broker's is GO, with exit code 0."""
     verdict = judge(folder)
 
-    assert (GO, 0) == (verdict.decision, verdict.exit_code), verdict.reason
+    assert (verdict.decision, verdict.exit_code) == (GO, 0), verdict.reason
     assert "GO for 16 of 16 requirements" in verdict.reason
 
 
@@ -57,7 +57,7 @@ def test_unreadable_records_are_inconclusive(tmp_path: Path) -> None:
     verdict = judge(folder)
     document = json.loads((folder / "verdict.json").read_text())
 
-    assert (INCONCLUSIVE, 3) == (verdict.decision, verdict.exit_code)
+    assert (verdict.decision, verdict.exit_code) == (INCONCLUSIVE, 3)
     assert "not a ledger" in verdict.reason
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(document)
 
@@ -84,8 +84,8 @@ def test_an_empty_history_is_never_a_pass(tmp_path: Path) -> None:
         and row["id"].split("/")[1] not in journalled
     ]  # fmt: skip
 
-    assert INCONCLUSIVE == verdict.decision
-    assert [] == passed
+    assert verdict.decision == INCONCLUSIVE
+    assert passed == []
 
 
 def _row(requirement: str, status: str) -> dict[str, str]:
@@ -122,4 +122,4 @@ def test_go_names_what_it_is_not_for() -> None:
     """GO says for how many of how many requirements, and names the others."""
     rows = [_row("a", "pass"), _row("b", "not_tested"), WELL]
 
-    assert "GO for 1 of 2 requirements; not among them: b" == decide(rows, ["a"])[1]
+    assert decide(rows, ["a"])[1] == "GO for 1 of 2 requirements; not among them: b"

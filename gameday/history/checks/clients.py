@@ -102,7 +102,9 @@ def prefetch(run: Run, parameters: Mapping[str, Any]) -> Finding:
                                "threshold": limit}  # fmt: skip
     automatic = deliveries.no_ack[rows]
     if automatic.any():
-        text = f"broke Held-In-Bounds: {name_of(int(message[automatic][0]))} was taken unacknowledged"
+        text = (
+            f"broke Held-In-Bounds: {name_of(int(message[automatic][0]))} was taken unacknowledged"
+        )
         return Finding(Status.FAIL, text, examples=examples_of(message[automatic]), **figures)
     if most > limit:
         process = int(deliveries.process[rows[int(held.argmax())]])

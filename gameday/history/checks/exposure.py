@@ -10,13 +10,12 @@ from typing import Any
 from gameday.history.blocking import ALARMS
 from gameday.history.checks.select import queue_mask
 from gameday.history.finding import Finding, Status, unknown
-from gameday.history.journal import Fault, events
+from gameday.history.journal import ON_NODES, Fault, events
 from gameday.history.outcomes import Outcome
 from gameday.history.run import Run
 
 LEAST = 50
 """How many confirmed and unsettled copies must lie in a victim's queues when it is struck."""
-ON_NODES = frozenset({"node_kill", "partition_reset", "partition_silent"})
 
 
 def exposure(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -87,7 +86,20 @@ def led_by_victim(run: Run, fault: Fault) -> frozenset[str]:
         for queue, about in line["queues"].items()
         if about["leader"] == line["victim"]
     }
-    return frozenset(led & run.history.roles.consumed)
+    return frozenset(led & run.history.roles.consumed) - _led_elsewhere(run, fault)
+
+
+def _led_elsewhere(run: Run, fault: Fault) -> frozenset[str]:
+    """Return the queues that the last reading of leaders before the strike saw led by another."""
+    victims = {line["victim"] for line in events(run.journal, "exposure", episode=fault.episode)}
+    readings = [
+        line for line in events(run.journal, "leaders") if line["time_ns"] <= fault.started_ns
+    ]
+    if not readings:
+        return frozenset()
+    return frozenset(
+        queue for queue, leader in readings[-1]["leaders"].items() if leader not in victims
+    )
 
 
 def backlog(run: Run, fault: Fault) -> int:

@@ -17,7 +17,8 @@ from gameday.history.checks.order import order
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown, worst
 from gameday.history.run import Run
 from gameday.history.statistics import wilson
-from gameday.history.waiting import NEVER, Leaders, Present, Waits, leaders, passed_over, waits
+from gameday.history.links import NEVER
+from gameday.history.waiting import Leaders, Present, Waits, leaders, passed_over, waits
 
 Array = npt.NDArray[Any]
 
@@ -106,9 +107,7 @@ def overtaken(seen: Waits, rank: Array, among: Choices, epsilon_ns: int) -> Arra
     return np.where(either >= 0, np.append(sure, -1)[either], -1)
 
 
-def _strict(
-    queue: str, seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: int
-) -> Finding:
+def _strict(queue: str, seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: int) -> Finding:
     among = choices(seen, epochs, epsilon_ns)
     served = among.served
     by = overtaken(seen, rank, among, epsilon_ns)
@@ -135,9 +134,7 @@ def _strict(
                    f"in {queue}", **figures)  # fmt: skip
 
 
-def _two_classes(
-    queue: str, seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: int
-) -> Finding:
+def _two_classes(queue: str, seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: int) -> Finding:
     """Judge the ratio while both classes wait: two of the higher to one of the lower."""
     among = choices(seen, epochs, epsilon_ns)
     high = _some_waiting(seen, np.where(rank > 0, 0, -2), among, epsilon_ns)

@@ -84,7 +84,11 @@ def _failed(history: History, broken: dict[str, Array], confirmed: int, run: Run
 
 
 def _passed(run: Run, confirmed: int) -> Finding:
-    episodes = [each for each in run.episodes if each.control is None and each.faults]
+    episodes = [
+        each
+        for each in run.episodes
+        if each.control is None and any(fault.observed_ns is not None for fault in each.faults)
+    ]
     bound = lossy_episode_at_most(len(episodes))
     return Finding(
         Status.PASS,
@@ -148,18 +152,18 @@ def unconfirmed_forever(run: Run, chosen: Array) -> Array:
     attempts, links = history.attempts, history.links
     if not any(line["ok"] for line in events(run.journal, "drain", gate="healthy")):
         return _NOBODY
-    waiting = (attempts.outcome == Outcome.INFO) & (attempts.tag > 0)
-    closed = links.channel_closed_ns[attempts.channel] if len(links.channel_closed_ns) else NEVER
-    waiting &= (closed >= run.stopped_ns) & (_ended(run)[attempts.process] >= run.stopped_ns)
+    waiting = attempts.outcome == Outcome.INFO
+    closed = np.append(links.channel_closed_ns, NEVER)[np.where(attempts.tag > 0,
+                                                               attempts.channel, -1)]  # fmt: skip
+    waiting &= (closed >= run.stopped_ns) & (ended_ns(run)[attempts.process] >= run.stopped_ns)
     waiting &= np.isin(np.arange(len(attempts)), history.copies.attempt[chosen])
     return attempts.message[waiting]
 
 
-def _ended(run: Run) -> Array:
+def ended_ns(run: Run) -> Array:
     """Return for each process number when it ended before its time, NEVER for the others."""
     ended = np.full(np.iinfo(np.uint16).max + 1, NEVER, np.int64)
     for line in events(run.journal, "process", state="ended"):
         if line["process"] is not None and line.get("code") != 0:
             ended[line["process"]] = line["time_ns"]
     return ended
-

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gameday.history.blocking import ALARMS
-from gameday.history.checks.exposure import ON_NODES
+from gameday.history.checks.loss import ended_ns
 from gameday.history.checks.select import queue_mask
 from gameday.history.finding import Finding, Status, unknown
-from gameday.history.journal import Fault
+from gameday.history.journal import ON_NODES, Fault
 from gameday.history.links import NEVER
 from gameday.history.outcomes import Outcome
 from gameday.history.run import SECOND_NS, Run
@@ -32,6 +32,7 @@ class Recovered:
 
     fault: str
     queue: str
+    idle: bool
     first_confirm_s: float | None
     first_delivery_s: float | None
     drained_s: float | None
@@ -66,6 +67,10 @@ def recovery(run: Run, parameters: Mapping[str, Any]) -> Finding:
         return Finding(Status.FAIL, f"{text} (limit {limit_s:g} s)", **figures)
     if unhealed:
         return unknown(f"{unhealed[0]} was not seen healed", **figures)
+    idle = [each for each in every if each.idle]
+    if idle:
+        text = f"nothing was published to {idle[0].queue} after {idle[0].fault}"
+        return unknown(f"vacuous: {text}", **figures)
     if not known:
         return unknown("no fault was there to recover from", **figures)
     return Finding(Status.PASS, f"all within {max(known):.1f} s of {len(faults)} faults' ends",
@@ -74,11 +79,13 @@ def recovery(run: Run, parameters: Mapping[str, Any]) -> Finding:
 
 def _judged(each: Recovered) -> list[tuple[str, float | None]]:
     """Return the times of one recovery that the limit is for."""
-    after = [
-        ("the first confirm", each.first_confirm_s),
-        ("the first delivery", each.first_delivery_s),
-        ("the end of the backlog", each.drained_s),
-    ]
+    after = [("the end of the backlog", each.drained_s)]
+    if not each.idle:
+        after = [
+            ("the first confirm", each.first_confirm_s),
+            ("the first delivery", each.first_delivery_s),
+            *after,
+        ]
     under = [
         ("the first confirm under the fault", each.in_force_confirm_s),
         ("the first delivery under the fault", each.in_force_delivery_s),
@@ -110,15 +117,14 @@ class Progress:
         self._accepted = confirmed[counted][order]
         self._settled = np.maximum.accumulate(np.where(settled >= 0, settled, NEVER))
 
-    def firsts(self, since_ns: int) -> tuple[float | None, float | None]:
+    def firsts(self, since_ns: int) -> tuple[float | None, float | None] | None:
         """Return after how long something published since was confirmed, and delivered.
 
-        Idle time does not count; where nothing was published any more, there is nothing to wait
-        for: zero.
+        Idle time does not count; where nothing was published any more, nobody can tell: None.
         """
         place = int(np.searchsorted(self._sent, since_ns))
         if place == len(self._sent):
-            return 0.0, 0.0
+            return None
         begun = max(since_ns, int(self._sent[place]))
         return _after(self._confirmed[place], begun), _after(self._delivered[place], begun)
 
@@ -145,13 +151,13 @@ def _after(time: int, begun_ns: int) -> float | None:
 def _of(fault: Fault, progress: Progress) -> Recovered:
     assert fault.restored_ns is not None
     healed = fault.restored_ns
-    confirm, delivery = progress.firsts(healed)
+    firsts = progress.firsts(healed)
     in_force = None
     if fault.fault_class in ON_NODES and fault.observed_ns is not None:
         in_force = progress.firsts(fault.observed_ns)
     return Recovered(
-        fault.id, progress.queue, confirm, delivery, progress.drained(healed),
-        in_force is not None, *(in_force or (None, None)),
+        fault.id, progress.queue, firsts is None, *(firsts or (None, None)),
+        progress.drained(healed), in_force is not None, *(in_force or (None, None)),
     )  # fmt: skip
 
 
@@ -221,9 +227,12 @@ def _resumed(run: Run, fault: Fault) -> list[float | None]:
     begun = fault.started_ns
     connection = links.channel_connection[attempts.channel] if len(attempts) else np.empty(0, int)
     rows: list[float | None] = []
+    gone = ended_ns(run)
     for each, since, until in links.blocked.tolist():
         if not begun <= since <= end or links.connection_values[each].get("role") != "publish":
             continue
+        if gone[links.connection_values[each]["process"]] < max(end, since) + SECOND_NS:
+            continue  # Its process was killed: it will never hear that the alarm is over.
         if links.connection_closed_ns[each] <= max(until, end) and until != end:
             closed = int(links.connection_closed_ns[each])
             if closed < end:
@@ -231,8 +240,10 @@ def _resumed(run: Run, fault: Fault) -> list[float | None]:
         mine = (connection == each) & (attempts.outcome == Outcome.OK) & (attempts.tag > 0)
         later = attempts.outcome_ns[mine & (attempts.outcome_ns >= end)]
         cleared = None if until > run.stopped_ns else max(0.0, (until - end) / SECOND_NS)
-        waiting = (connection == each) & (attempts.time_ns <= end) & (
-            (attempts.outcome_ns < 0) | (attempts.outcome_ns >= end)
+        waiting = (
+            (connection == each)
+            & (attempts.time_ns <= end)
+            & ((attempts.outcome_ns < 0) | (attempts.outcome_ns >= end))
         )
         if cleared is not None and waiting.any():
             first = int(later.min()) if len(later) else None

@@ -60,9 +60,7 @@ def sla(run: Run, parameters: Mapping[str, Any]) -> Finding:
     return finding
 
 
-def latencies(
-    run: Run, queue: str | None, priority_from: int = 0, limit_ns: int = 0
-) -> Latencies:
+def latencies(run: Run, queue: str | None, priority_from: int = 0, limit_ns: int = 0) -> Latencies:
     """Return due-to-deliver of each message that was confirmed or served in a queue."""
     history = run.history
     copies, attempts = history.copies, history.attempts
