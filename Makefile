@@ -20,11 +20,11 @@ setup: ## all that this machine needs: .venv, RabbitMQ, Toxiproxy (starts no bro
 gameday: setup ## set-up, then sparki's smoke game day (more options: GAMEDAY_ARGS="--seed 7")
 	@$(BIN)/gameday run sparki --suite smoke $(GAMEDAY_ARGS)
 
-test: test-unit ## set-up, then all that a change must pass: fast tests, then a real cluster
-	@$(PYTEST) -m "live and not nightly" $(PYTEST_ARGS)
+test: test-unit ## set-up, then all that a change must pass: fast tests, a browser, a real cluster
+	@$(PYTEST) -m "(live or browser) and not nightly" $(PYTEST_ARGS)
 
-test-unit: setup ## the tests that need no broker (seconds)
-	@$(PYTEST) -m "not live and not nightly" $(PYTEST_ARGS)
+test-unit: setup ## the tests that need neither broker nor browser (seconds)
+	@$(PYTEST) -m "not live and not browser and not nightly" $(PYTEST_ARGS)
 
 test-all: test ## everything, also what takes longer than a change may wait
 	@$(PYTEST) -m nightly $(PYTEST_ARGS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-LIVE = Path(__file__).parent / "live"
+MARKED = {Path(__file__).parent / name: name for name in ("live", "browser")}
 REASON = re.compile(r"(?P<marker>[\w. -]+): (?P<missing>.+) — run with: (?P<command>.+)")
 FORM = "<marker>: <what is missing> — run with: <command>"
 
@@ -28,10 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in tests/live, so that no live test can hide among the fast ones."""
+    """Mark what lies in tests/live and tests/browser: no slow test can hide among fast ones."""
     for item in items:
-        if LIVE in item.path.parents:
-            item.add_marker("live")
+        for folder, marker in MARKED.items():
+            if folder in item.path.parents:
+                item.add_marker(marker)
 
 
 @pytest.hookimpl(wrapper=True)
