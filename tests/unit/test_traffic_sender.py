@@ -1,0 +1,53 @@
+"""Publishing where no broker listens: three attempts, growing waits, then the caller is told."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import gevent
+import numpy as np
+import pytest
+
+from gameday.history.ledger import LedgerWriter, read_ledger
+from gameday.history.records import Flag, Kind, unpack_attempt
+from gameday.traffic.lanes import Manners
+from gameday.traffic.link import Target
+from gameday.traffic.messages import Outgoing, Route
+from gameday.traffic.sender import Sender
+
+MANNERS = Manners("test", pool=2, attempts=3, backoff_ms=60, backoff_factor=2)
+
+
+@pytest.fixture
+def nowhere() -> Iterator[Target]:
+    """Give an address that refuses connections: bound, and nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield Target("r1", f"amqp://guest:guest@127.0.0.1:{held.getsockname()[1]}/")
+
+
+def test_refused_connections(nowhere: Target, tmp_path: Path) -> None:
+    """A message is tried exactly three times, each wait longer, and then its caller is told."""
+    heard: list[bool] = []
+    with LedgerWriter(tmp_path, "run", 1, "test") as ledger:
+        sender = Sender(ledger, [nowhere], MANNERS)
+        route = Route(ledger.intern("route", "r"), "", "q", "t")
+        message = Outgoing(1, 7, 0, 3, 0, 0, b"{}", 0, "m", route, done=heard.append)
+        sender.send(message)
+        with gevent.Timeout(20):
+            while not heard:
+                gevent.sleep(0.01)
+        sender.close()
+
+    records = read_ledger(ledger.path).records
+    invoked = records[records["kind"] == Kind.INVOKE]
+    waits = np.diff(invoked["time"].astype(np.int64)) / 1e6
+
+    assert heard == [False]
+    assert [unpack_attempt(int(each)) for each in invoked["attempt"]] == [(1, 0), (1, 1), (1, 2)]
+    assert (records["kind"] == Kind.FAILED).sum() == 3
+    assert len(records) == 6, "nothing else happened"
+    assert waits[0] >= 59
+    assert waits[1] >= 119
+    assert (invoked["flags"][1:] & Flag.PUBLISH_HELD_DISCONNECTED).all()
+    assert (sender.tally.told, sender.tally.confirmed, sender.tally.retried) == (1, 0, 2)
