@@ -190,6 +190,10 @@ def _begin(environment: Environment, **_: Any) -> None:
         STATE.folder = bare.begin(options.system, options.seed)
     except (UsageError, HarnessError) as error:
         sys.stderr.write(f"{error}\n")
+        if environment.web_ui is None:
+            # Locust takes SystemExit here for the end of one greenlet, and would idle on.
+            environment.process_exit_code = 2
+            gevent.spawn(environment.runner.quit)
         raise SystemExit(2) from None
 
 
@@ -219,7 +223,7 @@ def install() -> None:
     if getattr(events, "gameday_installed", False):
         return
     events.gameday_installed = True
-    logging.getLogger("pika").setLevel(logging.ERROR)  # What it would say stands in the ledger.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # What it would say stands in the ledger.
     events.init_command_line_parser.add_listener(_add_options)
     events.init.add_listener(_spawn_all)
     events.test_start.add_listener(_begin)
