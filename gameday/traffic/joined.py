@@ -15,7 +15,7 @@ from gameday.traffic.publisher import Publisher
 from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
 
 SAMPLE_EVERY_S = 1.0
-COUNTED = ("offered", "sent", "confirmed", "told", "returned", "retried")
+COUNTED = ("offered", "sent", "confirmed", "told", "returned", "published_again")
 """What a sample gives per second; everything else it gives as it stands."""
 
 
