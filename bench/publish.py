@@ -1,0 +1,150 @@
+"""What a message costs: `python bench/publish.py [--messages N] [--broker B] [--profile]`.
+
+One gevent process publishes and consumes with the ledger on: 1 kB, persistent, confirmed, at most
+500 unconfirmed, prefetch 100, into a classic queue with `x-max-priority` on three nodes (mirrored
+before 4.0), straight to the nodes. The consumer does not validate: PerfTest does not either.
+`--validate` adds it. CPU is this process's own.
+"""
+
+import argparse
+import cProfile
+import pstats
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import gevent
+from _figures import figure, say_load
+
+from gameday.clusters.broker import Broker
+from gameday.clusters.local import LocalCluster, local_cluster
+from gameday.clusters.settings import BrokerSettings
+from gameday.contracts.load import load_contract
+from gameday.contracts.model import Consumer as ConsumerContract
+from gameday.contracts.model import Mix
+from gameday.history.ledger import LedgerWriter
+from gameday.traffic.consumer import Consumer, Tools
+from gameday.traffic.lanes import Manners
+from gameday.traffic.link import Target
+from gameday.traffic.messages import Route, Sequences, Source
+from gameday.traffic.sender import Sender
+from gameday.traffic.session import validator
+from scenarios.prepare import declare
+
+CONTRACT = load_contract("sparki")
+QUEUE = "builds"
+UNCONFIRMED = 500
+PREFETCH = 100
+WARM = 3000
+WITHIN_S = 180
+VHOST = "chaos-bench"
+
+
+class Clients:
+    """The publisher and the consumer of the measurement."""
+
+    def __init__(self, folder: Path, targets: tuple[Target, ...], *, validate: bool) -> None:
+        self.ledger = LedgerWriter(folder, "bench", 1, "bench")
+        self.sender = Sender(self.ledger, targets, Manners("bench", pool=3))
+        self._source = self._make_source()
+        contract = ConsumerContract(
+            name="bench", queue=QUEUE, prefetch=PREFETCH, service_ms=0, retry="none"
+        )
+        check = validator(CONTRACT) if validate else lambda *_: True
+        tools = Tools(self.ledger, targets, None, check, {})
+        self.consumers = [Consumer(contract, tools, number, f"c{number}") for number in range(3)]
+
+    def _make_source(self) -> Source:
+        producer = CONTRACT.producers[0].model_copy(update={"mix": Mix()})
+        kind = next(each for each in CONTRACT.messages if each.name == producer.message)
+        value = {"exchange": "", "routing_key": QUEUE, "type": kind.name, "queues": [QUEUE]}
+        route = Route(self.ledger.intern("route", value), "", QUEUE, kind.name)
+        return Source(producer, kind, None, route, process=1, seed=1, sequences=Sequences())
+
+    @property
+    def handled(self) -> int:
+        """How many messages have been consumed."""
+        return sum(each.served.handled for each in self.consumers)
+
+    def connect(self) -> None:
+        """Wait until everything is connected."""
+        with gevent.Timeout(60):
+            while self.sender.open_links < 3 or not all(c.is_consuming for c in self.consumers):
+                gevent.sleep(0.05)
+
+    def move(self, count: int) -> None:
+        """Publish and consume so many messages."""
+        goal = self.handled + count
+        sender, source = self.sender, self._source
+        with gevent.Timeout(WITHIN_S):
+            for _ in range(count):
+                while sender.unanswered >= UNCONFIRMED:
+                    gevent.sleep(0.0005)
+                sender.send(source.next(time.monotonic_ns()))
+            while self.handled < goal:
+                gevent.sleep(0.002)
+
+    def close(self) -> None:
+        """Close everything."""
+        for consumer in self.consumers:
+            consumer.drain(10)
+        self.sender.close()
+        self.ledger.close()
+
+
+@contextmanager
+def clients(cluster: LocalCluster, *, validate: bool) -> Iterator[Clients]:
+    """Give connected clients on a fresh queue."""
+    declare(Broker(cluster), VHOST, CONTRACT)
+    targets = tuple(Target(node, _direct(cluster, node)) for node in cluster.nodes)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        made = Clients(Path(folder), targets, validate=validate)
+        try:
+            made.connect()
+            yield made
+        finally:
+            made.close()
+
+
+def _direct(cluster: LocalCluster, node: str) -> str:
+    """Return the node's own address, past Toxiproxy."""
+    addresses = cluster.addresses(node)
+    return cluster.amqp_url(node, VHOST).replace(str(addresses.client), str(addresses.direct))
+
+
+def measure(made: Clients, count: int) -> None:
+    """Print rate and cost."""
+    made.move(WARM)
+    say_load()
+    begun, cpu = time.perf_counter(), time.process_time()
+    made.move(count)
+    took_s, used_s = time.perf_counter() - begun, time.process_time() - cpu
+    figure("publish_consume_rate", count / took_s, "messages/s", "at least 8000")
+    figure("publish_consume_cpu", used_s / count * 1e6, "us/message", "PerfTest: 32 to 33")
+
+
+def main() -> None:
+    """Start a cluster, measure, and end it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--messages", type=int, default=60_000)
+    parser.add_argument("--broker")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--validate", action="store_true")
+    asked = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as state,
+        local_cluster(BrokerSettings(), broker=asked.broker, state_dir=Path(state)) as cluster,
+        clients(cluster, validate=asked.validate) as made,
+    ):
+        if not asked.profile:
+            measure(made, asked.messages)
+            return
+        profile = cProfile.Profile()
+        profile.runcall(made.move, asked.messages)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(35)
+
+
+if __name__ == "__main__":
+    main()
