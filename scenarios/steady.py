@@ -3,6 +3,8 @@
 A load that never runs steadily has nothing injected into it: the run ends INCONCLUSIVE.
 """
 
+from collections.abc import Callable
+
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 from scenarios.game import Game
@@ -44,11 +46,16 @@ def _connected(game: Game) -> bool | NotYet:
     return NotYet(f"{connected} of {wanted_pool} connections, {consuming} of {wanted} consumers")
 
 
-def _wait(game: Game, predicate: object, within_s: float, what: str) -> None:
-    try:
-        wait_until(predicate, within_s, what, poll_ms=200)  # type: ignore[arg-type]
-    except HarnessError as error:
+def _wait(game: Game, predicate: Callable[[], bool | NotYet], within_s: float, what: str) -> None:
+    """Wait for a condition, and give up at once when a load process has ended by itself."""
+
+    def looked_after() -> bool | NotYet:
         game.watch_crew()
+        return predicate()
+
+    try:
+        wait_until(looked_after, within_s, what, poll_ms=200)
+    except HarnessError as error:
         raise NotSteadyError(str(error)) from error
 
 
