@@ -1,16 +1,16 @@
 """How fast a run is judged: `python bench/checks.py [MESSAGES]`, from ledger files to the verdict.
 
-It writes a run folder by NumPy, about five records a message over one publisher, four workers and a
-drain, with a backlog, `multiple` confirms, priorities, dead letters and an episode; then it loads
+It writes a run folder by NumPy, about five records a message over one publisher, seven workers and
+a drain, with a backlog, `multiple` confirms, priorities, dead letters and an episode; then it loads
 and judges it with every check of the fakes' contract, and prints the time of each step.
 """
 
 import json
-import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any
@@ -24,9 +24,10 @@ from gameday.history.run import load_run
 from gameday.history.verdict import judge
 from tests.fakes import simulate
 
-WORKERS = 4
+WORKERS = 7
 PREFETCH = 10
 ZERO = 1_000_000_000_000
+WINDOW_NS = 2_000_000_000
 QUEUES = ("builds", "deployments", "notifications")
 TYPES = ("build_job", "deployment_notification", "deployment_notification")
 SAFE = int(Flag.PUBLISH_MANDATORY | Flag.PUBLISH_PERSISTENT)
@@ -70,21 +71,36 @@ def generate(folder: Path, messages: int) -> int:
     ends = [line for line in journal if line["event"] == "drain"]
     start, stop = ZERO + 3_000_000_000, ends[0]["time_ns"] - 2_000_000_000
     due = np.sort(random.integers(start, stop, messages))
+    due = due // WINDOW_NS * WINDOW_NS + due % WINDOW_NS // 2
     sequence = np.arange(1, messages + 1)
     queue = random.choice(3, messages, p=[0.6, 0.25, 0.15])
     priority = np.where(queue == 0, random.integers(0, 11, messages), 255)
     dead = (queue < 2) & (random.random(messages) < 0.03)
     about = {"sequence": sequence, "producer": 1, "attempt": pack_attempt(1, 0)}
     total = _publish(folder / "history", due, queue, priority, dead, about)
-    served = due + random.integers(2_000_000, 5_000_000, messages)
+    served = _by_priority(due, queue, priority)
     for number in range(WORKERS):
         mine = np.flatnonzero(sequence % WORKERS == number)
         total += _consume(folder / "history", number + 2, mine, served, queue, priority, dead)
     return total + _drain(folder / "history", sequence[dead], queue[dead], priority[dead], ends)
 
 
+def _by_priority(due: Any, queue: Any, priority: Any) -> Any:
+    """Serve in the second half of a window what fell due in its first, the most urgent first."""
+    window = due // WINDOW_NS
+    order = np.lexsort((due, -priority.astype(np.int64), queue, window))
+    served = np.empty_like(due)
+    lane = window[order] * 3 + queue[order]
+    starts = np.flatnonzero(np.diff(lane, prepend=-1))
+    sizes = np.diff(np.append(starts, len(lane)))
+    rank = np.arange(len(lane)) - np.repeat(starts, sizes)
+    step = WINDOW_NS / 2 / np.repeat(sizes, sizes)
+    served[order] = window[order] * WINDOW_NS + WINDOW_NS // 2 + (rank * step).astype(np.int64)
+    return served
+
+
 def _publish(folder: Path, due: Any, queue: Any, priority: Any, dead: Any, about: Columns) -> int:
-    """The publisher: ten connections, every third confirm a `multiple` one."""
+    """Write the publisher: ten connections, every third confirm a `multiple` one."""
     count = len(due)
     channel = np.arange(count) % 30
     tag = np.arange(count) // 30 + 1
@@ -113,11 +129,11 @@ def _publish(folder: Path, due: Any, queue: Any, priority: Any, dead: Any, about
 def _consume(
     folder: Path, process: int, mine: Any, served: Any, queue: Any, priority: Any, dead: Any
 ) -> int:
-    """One worker process with a consumer of each queue."""
+    """Write one worker process with a consumer of each queue."""
     tables = {
         "queue": QUEUES,
-        "channel": [{"client": f"w{process}", "role": "consume", "queue": name, "prefetch": PREFETCH,
-                     "no_ack": False, "consumer": f"w{process}"} for name in QUEUES],
+        "channel": [{"client": f"w{process}", "role": "consume", "queue": name,
+                     "prefetch": PREFETCH, "no_ack": False, "consumer": f"w{process}"} for name in QUEUES],
     }  # fmt: skip
     place = mine[np.lexsort((served[mine], queue[mine]))]
     starts = np.searchsorted(queue[place], np.arange(3))
@@ -139,7 +155,7 @@ def _consume(
 
 
 def _drain(folder: Path, sequence: Any, queue: Any, priority: Any, ends: Any) -> int:
-    """The drain: the dead letters, each with its whole x-death."""
+    """Write the drain: the dead letters, each with its whole x-death."""
     names = (*QUEUES, "builds.failed", "deployments.failed")
     deaths = [[{"queue": name, "reason": "rejected", "count": 1}] for name in QUEUES[:2]]
     closed = next(line["time_ns"] for line in ends if line["gate"] == "closed")
@@ -166,23 +182,24 @@ def timed(what: str, action: Callable[[], Any]) -> Any:
 def main() -> None:
     """Generate, judge, and print the figures."""
     messages = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    folder = Path(tempfile.mkdtemp(prefix="gameday-bench-"))
-    try:
-        records = generate(folder / "run", messages)
+    with tempfile.TemporaryDirectory(prefix="gameday-bench-") as name:
+        folder = Path(name) / "run"
+        records = generate(folder, messages)
         print(f"{messages} messages, {records} records")
-        run = timed("load and join", lambda: load_run(folder / "run"))
-        judging = timed("generator", lambda: Judging(run))
-        for each in run.contract.requirements:
-            for criterion in each.criteria:
-                timed(criterion.check, lambda made=criterion: judging.make(
-                    made.check, made.parameters))  # fmt: skip
-        timed("all criteria", lambda: criteria(run, judging))
-        del run, judging
-        verdict = timed("judge, all of it", lambda: judge(folder / "run"))
+        step_by_step(folder)
+        verdict = timed("judge, all of it", lambda: judge(folder))
         print(f"{verdict.decision}: {verdict.reason}")
         print(f"memory at most {getrusage(RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
-    finally:
-        shutil.rmtree(folder)
+
+
+def step_by_step(folder: Path) -> None:
+    """Print what loading and each check takes."""
+    run = timed("load and join", lambda: load_run(folder))
+    judging = timed("generator", lambda: Judging(run))
+    for each in run.contract.requirements:
+        for made in each.criteria:
+            timed(made.check, partial(judging.make, made.check, made.parameters))
+    timed("all criteria", lambda: criteria(run, judging))
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ class Episodes:
         """Put everything on the clock."""
         at = self.simulation.clock.at
         for name, begin, end in (
-            ("prepare", 0, WARM_S), ("steady", WARM_S, STEADY_S), ("baseline", BASELINE_S, STEADY_S),
-            ("trouble", STEADY_S, end_s()),
+            ("prepare", 0, WARM_S), ("steady", WARM_S, STEADY_S),
+            ("baseline", BASELINE_S, STEADY_S), ("trouble", STEADY_S, end_s()),
         ):  # fmt: skip
             at(_ns(begin), self._note, "phase", {"name": name, "at": "begin"})
             at(_ns(end) - 1, self._note, "phase", {"name": name, "at": "end"})
@@ -215,7 +215,7 @@ class Episodes:
         self._balance()
 
     def _balance(self) -> None:
-        """Some clients return to the node that came back, so that the next strike finds them."""
+        """Send some clients to the node that came back, so that the next strike finds them."""
         for pool in self.simulation.pools.values():
             for publisher in pool.publishers[:4]:
                 if publisher.standing and publisher.node != "r1" and not publisher.pending:

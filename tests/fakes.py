@@ -13,12 +13,13 @@ from pathlib import Path
 
 from gameday.history.records import NO_PRIORITY, Kind
 from tests.fake_broker import MILLISECOND, SECOND, ZERO_NS, Broker, Clock, Message, Queue
-from tests.fake_clients import Pool, Worker, seen
+from tests.fake_clients import Pool
 from tests.fake_contract import contract
 from tests.fake_controls import add_controls
 from tests.fake_episodes import EPISODES, STEADY_S, Episodes, end_s
 from tests.fake_folder import FakeRun, Journal
 from tests.fake_tape import Tape
+from tests.fake_worker import Worker, seen
 
 BUGS = (
     "lose_confirmed", "lose_one_in_ten_thousand", "lose_on_kill", "duplicate_unflagged",

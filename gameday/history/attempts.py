@@ -87,7 +87,7 @@ def build_attempts(gathered: Gathered, links: Links, *, unsafe_is_ok: bool) -> A
 
 
 def _closings(rows: Rows, links: Links, ending: Array, time: Array) -> None:
-    """A channel or connection that closes ends all its publishes without an answer."""
+    """Let a channel or connection that closes end all its publishes without an answer."""
     if not len(links.channel_closed_ns):
         return
     closed = links.channel_closed_ns[rows["channel"]]

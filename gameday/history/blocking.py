@@ -41,7 +41,8 @@ class Spans:
         place = np.searchsorted(keys, owner.astype(np.int64) * width + since, side="right")
         inside = place < len(keys)
         safe = np.where(inside, place, 0)
-        return inside & (self.owner[safe] == owner) & (self.start[safe] < end)
+        found: Array = inside & (self.owner[safe] == owner) & (self.start[safe] < end)
+        return found
 
 
 def spans(rows: list[tuple[int, int, int]]) -> Spans:

@@ -164,7 +164,8 @@ def _superseded(
     seen[index.attempt[index.of_delivery[known]]] = True
     arrived = seen | np.append(attempts.outcome == Outcome.OK, False)
     gone = deliveries.settled == Kind.ACKED
-    return replaced & (arrived[deliveries.replacement] | ~gone)
+    found: Array = replaced & (arrived[deliveries.replacement] | ~gone)
+    return found
 
 
 class _Facts:
@@ -225,4 +226,5 @@ class _Facts:
         place = right[origin, deliveries.queue] if finals else np.zeros(0, bool)
         newest = np.where(deliveries.newest_queue < 0, final, deliveries.newest_queue)
         why = np.where(deliveries.newest_reason < 0, reason, deliveries.newest_reason)
-        return place & (newest == final) & (why == reason)
+        found: Array = place & (newest == final) & (why == reason)
+        return found

@@ -116,8 +116,8 @@ def _examples(run: Run) -> dict[str, list[str]]:
     copies, attempts = run.history.copies, run.history.attempts
     shown = {}
     for verdict in Verdict:
-        rows = np.flatnonzero(copies.verdict == verdict) if verdict not in PLAIN else []
-        if len(rows):
+        rows = np.flatnonzero(copies.verdict == verdict)
+        if len(rows) and verdict not in PLAIN:
             messages = examples_of(attempts.message[copies.attempt[rows]])
             shown[verdict.name.lower()] = [name_of(message) for message in messages]
     return shown

@@ -48,7 +48,13 @@ def _counts(journal: tuple[Line, ...], contract: Contract) -> list[str]:
 
 def _reading(ledgers: Iterable[Ledger], contract: Contract, closed_ns: int | None) -> list[str]:
     """Return what the drain's own records lack: a queue not read to its end, or read too early."""
-    gathered = gather([each for each in ledgers if each.header.role.startswith("drain")])
+    gathered = gather(
+        [
+            each
+            for each in ledgers
+            if each.header.role.startswith("drain") and each.header.scope == "work"
+        ]
+    )
     empty, drained = gathered.of(Kind.DRAIN_EMPTY), gathered.of(Kind.DRAINED)
     queues = gathered.names.list("queue")
     ended = {queues[number] for number in set(empty["queue"].tolist())}

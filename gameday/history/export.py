@@ -52,9 +52,8 @@ def _write(path: Path, rows: pd.DataFrame) -> Path:
 
 def _tables(history: History) -> dict[str, pd.DataFrame]:
     """Return the tables of a scope with their numbers turned into words."""
-    attempts, deliveries, copies = map(
-        frame, (history.attempts, history.deliveries, history.copies)
-    )
+    attempts, deliveries = frame(history.attempts), frame(history.deliveries)
+    copies = frame(history.copies)
     routes = [
         f"{route['exchange']}/{route['routing_key']}" for route in history.names.list("route")
     ]

@@ -227,7 +227,7 @@ class _Openings:
         """Return the number of each record's channel: its index, and how often it was opened."""
         wide = index.astype(np.int64)
         if len(index) and int(index.max()) > self.highest:
-            raise HarnessError(f"{self.where} names a channel or connection that it never described")
+            raise HarnessError(f"{self.where} names a channel that it never described")
         if self.once:
             return (wide + self.first).astype(np.int32)
         openings = np.searchsorted(self.keys, wide << 40 | at, side="right")

@@ -15,6 +15,8 @@ Array = npt.NDArray[Any]
 
 DENSE_FACTOR = 6
 DENSE_LEAST = 1_000_000
+LOW_BITS = 16
+"""The bits of an attempt's key that tell the attempts of one message apart."""
 
 
 def message_keys(producer: Array, sequence: Array) -> Array:
@@ -33,7 +35,8 @@ def distinct(values: Array) -> Array:
     ordered = np.sort(values, kind="stable")
     if len(ordered) < 2:
         return ordered
-    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
+    found: Array = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
+    return found
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,35 @@ class Finder:
         """Return the row of each wanted key, -1 where there is none."""
         if not len(self.keys):
             return np.full(len(wanted), -1, np.int64)
-        place = np.searchsorted(self.ordered, wanted)
-        place[place == len(self.keys)] = 0
+        place = self._guess(wanted)
+        missed = np.flatnonzero(self.ordered[place] != wanted)
+        if len(missed):
+            place[missed] = np.searchsorted(self.ordered, wanted[missed])
+            place[place == len(self.keys)] = 0
         return np.where(self.ordered[place] == wanted, self.order[place], -1)
+
+    def _guess(self, wanted: Array) -> Array:
+        """Return where a key may stand: where the first one with its high bits does.
+
+        Messages are numbered without gaps, and most have one attempt, so the guess is mostly right
+        and costs a look-up instead of a search.
+        """
+        first = self._first_by_high
+        if first is None:
+            return np.searchsorted(self.ordered, wanted) % len(self.keys)
+        low = int(self.ordered[0] >> LOW_BITS)
+        high = (wanted >> LOW_BITS) - low
+        return first[np.where((high >= 0) & (high < len(first)), high, 0)]
+
+    @cached_property
+    def _first_by_high(self) -> Array | None:
+        """The place of the first key with each value of the high bits, where those are dense."""
+        high = (self.ordered >> LOW_BITS) - (self.ordered[0] >> LOW_BITS)
+        if int(high[-1]) > DENSE_FACTOR * len(high) + DENSE_LEAST:
+            return None
+        first = np.zeros(int(high[-1]) + 1, np.int64)
+        first[high[::-1]] = np.arange(len(high))[::-1]
+        return first
 
     @cached_property
     def repeated(self) -> Array:

@@ -109,11 +109,15 @@ def _fault(lines: list[Line]) -> Fault:
 
 @dataclass(frozen=True)
 class Episode:
-    """One episode by the journal; `control` names the negative control that it belongs to."""
+    """One episode by the journal; `control` names the negative control that it belongs to.
+
+    `first_ns` is the first line that names it: a backlog is made before it begins.
+    """
 
     id: str
     name: str
     control: str | None
+    first_ns: int
     begin_ns: int
     end_ns: int | None
     faults: tuple[Fault, ...]
@@ -139,15 +143,9 @@ def episodes(journal: Iterable[Line]) -> tuple[Episode, ...]:
     for line in events(lines, "episode", at="begin"):
         name = line["episode"]
         ends = [each["time_ns"] for each in events(lines, "episode", at="end", episode=name)]
+        first = min(each["time_ns"] for each in lines if each.get("episode") == name)
         mine = tuple(fault for fault in every if fault.episode == name)
-        found.append(
-            Episode(
-                name,
-                str(line.get("name", name)),
-                line.get("control"),
-                line["time_ns"],
-                ends[0] if ends else None,
-                mine,
-            )  # fmt: skip
-        )
+        title, control = str(line.get("name", name)), line.get("control")
+        end = ends[0] if ends else None
+        found.append(Episode(name, title, control, first, line["time_ns"], end, mine))
     return tuple(found)

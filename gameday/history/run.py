@@ -91,7 +91,7 @@ class Run:
 
     @cached_property
     def blocked(self) -> npt.NDArray[np.bool_]:
-        """Which attempts were due, or waited for their answer, while their publisher was blocked."""
+        """Which attempts were due, or waited for an answer, while their publisher was blocked."""
         return blocked_attempts(self.history, self.own_faults, self.stopped_ns)
 
     def seconds(self, time_ns: float) -> float:
@@ -177,6 +177,6 @@ def _generator(folder: Path) -> tuple[Mapping[str, Any], ...]:
     """Read what the load processes said of themselves; a torn last line is left out."""
     lines: list[Mapping[str, Any]] = []
     for path in sorted((folder / "metrics").glob("generator-*.jsonl")):
-        for text in path.read_bytes().split(b"\n")[:-1]:
-            lines.append({"file": path.name, **json.loads(text)})
+        texts = path.read_bytes().split(b"\n")[:-1]
+        lines += [{"file": path.name, **json.loads(text)} for text in texts]
     return tuple(lines)

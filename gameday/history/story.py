@@ -33,7 +33,11 @@ def story(run: Run, message: int, history: History | None = None) -> list[str]:
     if len(lines) > LINES:
         lines = [*lines[:LINES], f"           and {len(lines) - LINES} lines more"]
     verdicts = np.flatnonzero(np.isin(history.copies.attempt, attempts))
-    return [f"message {name_of(message)}", *lines, *(_verdict(history, row) for row in verdicts)]
+    return [
+        f"message {name_of(message)}",
+        *lines,
+        *(_verdict(history, int(row)) for row in verdicts),
+    ]
 
 
 def _who(history: History, row: int) -> str:
@@ -50,11 +54,11 @@ def _attempt(history: History, row: int) -> Told:
     place = route["exchange"] or "the default exchange"
     who = _who(history, row)
     lag_ms = (int(attempts.time_ns[row]) - int(attempts.due_ns[row])) / 1e6
-    told = [(
-        int(attempts.time_ns[row]),
-        f"{who} published to {place} with key {route['routing_key']}, {given}, to be "
-        f"{fate}ed, {lag_ms:.0f} ms after it was due",
-    )]  # fmt: skip
+    text = (
+        f"{who} published to {place} with key {route['routing_key']}, {given}, expected to end "
+        f"by {fate}, {lag_ms:.0f} ms after it was due"
+    )
+    told = [(int(attempts.time_ns[row]), text)]
     ending = ENDINGS[int(attempts.ending[row])]
     if attempts.outcome_ns[row] >= 0:
         text = f"{who} {ending.name}: {ending.outcome.name.lower()}"

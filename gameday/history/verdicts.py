@@ -1,8 +1,8 @@
 """The verdict on each copy: `judge` and `judge_dead_letter`, over whole columns.
 
 The rules stand in docs/semantics.md, and once more, for one copy at a time, in the tests, which
-hold both to be equal. Which verdicts fail a criterion is the checks' business; `FAILING` names those
-that no contract can want.
+hold both to be equal. Which verdicts fail a criterion is the checks' business; `FAILING` names
+those that no contract can want.
 """
 
 from dataclasses import replace

@@ -1,8 +1,8 @@
 """Who waited when somebody else was served: slots, leaders and certain presence in a queue.
 
 For the k-th delivery on a channel with prefetch P, its slot was *free* when the (k-P)-th settlement
-was sent. A message was in its queue *for certain* from its confirm (and a little more, for clock and
-network) until the slot that it went to was freed. Nothing here knows of priorities' meaning.
+was sent. A message was in its queue *for certain* from its confirm (and a little more, for clock
+and network) until the slot that it went to was freed. Nothing here knows what priorities mean.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Waits:
     """First, unflagged deliveries of one queue, and what was drained from it undelivered.
 
     `since_ns` is the confirm (NEVER without one), `free_ns` when the slot was freed, `at_ns` the
-    delivery; of drained ones the last two are NEVER. `epoch` of a time counts the changes of leader.
+    delivery; of drained ones the last two are NEVER.
     """
 
     message: Array

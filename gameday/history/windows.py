@@ -70,9 +70,9 @@ def build_windows(journal: tuple[Line, ...]) -> Windows:
 
 def _of_episode(episode: Episode) -> list[Window]:
     if not episode.faults:
-        return [Window(BASELINE, episode.begin_ns, episode.id)]
+        return [Window(BASELINE, episode.first_ns, episode.id)]
     name = episode.fault_class
-    found = [Window(FAULT, episode.begin_ns, episode.id, name)]
+    found = [Window(FAULT, episode.first_ns, episode.id, name)]
     healed = episode.healed_ns
     if healed is not None:
         found.append(Window(RECOVERY, healed, episode.id, name))

@@ -1,9 +1,10 @@
 """Damages to what clients promise: time, order, tries, properties, prefetch, the schedule."""
+# ruff: noqa: D401  # The docstring of a damage says what has gone wrong.
 
 from gameday.history.records import Flag, Kind, pack_attempt
 from tests.fake_broker import MILLISECOND, SECOND, ZERO_NS
 from tests.fake_folder import FakeRun
-from tests.fake_tape import Row
+from tests.fake_tape import Row  # noqa: TC001  # Nobody imports this in a hurry.
 from tests.mutants.rows import plain, queue_name, settle, sight, tape_of
 
 

@@ -1,4 +1,5 @@
 """Damages to dead letters: swallowed, lost, in the wrong place, for the wrong reason, good ones."""
+# ruff: noqa: D401  # The docstring of a damage says what has gone wrong.
 
 from gameday.history.records import Disposition, Kind, Result
 from tests.fake_folder import FakeRun
@@ -53,7 +54,7 @@ def land_in_another_queue(run: FakeRun) -> None:
 def kill_a_good_one(run: FakeRun) -> None:
     """A good message is rejected by its consumer, and dies."""
     publish = plain(run)
-    tape, row = settle(run, publish)
+    _, row = settle(run, publish)
     _, delivered = sight(run, publish)
     row.kind = Kind.REJECTED
     drop(run, lambda each: each.message == publish.message and each.kind == Kind.HANDLED)

@@ -1,4 +1,5 @@
 """Damages to the evidence: faults without effect, a drain cut short, controls, the journal."""
+# ruff: noqa: D401  # The docstring of a damage says what has gone wrong.
 
 from gameday.history.records import Kind
 from tests.fake_broker import SECOND, ZERO_NS
@@ -175,7 +176,7 @@ def answer_before_asking(run: FakeRun) -> None:
 
 
 def contradict_the_exposure(run: FakeRun) -> None:
-    """The run says that its victim led the queues, and its own reading of leaders says otherwise."""
+    """The run says that its victim led the queues; its reading of leaders says otherwise."""
     line = run.journal.of("leaders", episode="e2", at="before")[0]
     line["leaders"] = dict.fromkeys(line["leaders"], "r2")
 

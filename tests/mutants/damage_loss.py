@@ -1,4 +1,5 @@
 """Damages to messages: lost, spoilt, seen where they should not be, handled by nobody."""
+# ruff: noqa: D401  # The docstring of a damage says what has gone wrong.
 
 from gameday.history.records import Flag, Kind
 from tests.fake_folder import FakeRun

@@ -16,7 +16,7 @@ MESSAGES = 2100
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A good run's folder."""
+    """Return a good run's folder."""
     return simulate(MESSAGES, 3).write(tmp_path_factory.mktemp("run") / "run")
 
 

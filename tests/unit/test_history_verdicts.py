@@ -23,8 +23,10 @@ COPY = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-def judge_one(copy: SimpleNamespace, *, drain_complete: bool) -> str:
-    """The rules of docs/semantics.md, written down for one copy."""
+def judge_one(  # noqa: C901, PLR0911  # The rules as they are told, one after another.
+    copy: SimpleNamespace, *, drain_complete: bool
+) -> str:
+    """Judge one copy by the rules of docs/semantics.md."""
     if not copy.routed:
         return "phantom"
     if copy.status in {Outcome.RETURNED, Outcome.FAIL}:
@@ -49,7 +51,7 @@ def judge_one(copy: SimpleNamespace, *, drain_complete: bool) -> str:
 
 
 def judge_one_dead_letter(copy: SimpleNamespace, *, drain_complete: bool) -> str:
-    """The rules for a copy that died, or should have."""
+    """Judge a copy that died, or should have."""
     expected = copy.disposition != Disposition.ACK or copy.rejected
     if copy.dead_lettered:
         if not expected:

@@ -7,13 +7,13 @@ import numpy as np
 
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.join import distinct
-from gameday.history.journal import events
+from gameday.history.journal import Fault, events
 from gameday.history.records import Disposition, Flag, Kind, Result
 from gameday.history.run import SECOND_NS, Run
 from gameday.history.verdicts import Verdict
 
-STOPS = frozenset({"stop_client", "terminate_client", "sigterm", "signal_client"})
-"""The kinds of fault that ask a client to finish and go."""
+STOP = "signal_client"
+"""The kind of fault that signals a client; with SIGTERM it asks it to finish and go."""
 
 
 def schemas(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -67,7 +67,7 @@ def graceful_stop(run: Run, parameters: Mapping[str, Any]) -> Finding:
     """Finishes-What-It-Holds: told to stop, a worker settles what it holds and exits in time."""
     limit_s = float(parameters["limit_s"])
     wanted = parameters.get("consumer")
-    stops = [each for each in run.own_faults if each.kind in STOPS
+    stops = [each for each in run.own_faults if _asks_to_stop(each)
              and (wanted is None or wanted in each.target)]  # fmt: skip
     figures: dict[str, Any] = {"unit": "s", "n": len(stops), "threshold": limit_s}
     if not stops:
@@ -94,6 +94,12 @@ def graceful_stop(run: Run, parameters: Mapping[str, Any]) -> Finding:
                            examples=examples_of(held), **figures)  # fmt: skip
     return Finding(Status.PASS, f"all {len(stops)} settled what they held, and were gone within "
                    f"{slowest:.1f} s", **figures)  # fmt: skip
+
+
+def _asks_to_stop(fault: Fault) -> bool:
+    """Tell whether a fault is the signal that asks a client to finish and go."""
+    given = {str(value) for value in fault.parameters.values()}
+    return fault.kind == STOP and bool({"15", "SIGTERM", "TERM"} & given)
 
 
 def _unfinished(run: Run, process: int) -> Any:

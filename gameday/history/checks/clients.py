@@ -39,7 +39,7 @@ def attempts_of(run: Run, producers: Iterable[str] | None) -> list[tuple[Produce
 
 
 def properties(run: Run, parameters: Mapping[str, Any]) -> Finding:
-    """Sent-As-Promised: persistent, mandatory, confirmed, of the promised priorities, and seen so."""
+    """Sent-As-Promised: persistent, mandatory, confirmed, of promised priorities, and seen so."""
     attempts = run.history.attempts
     total = 0
     for producer, rows in attempts_of(run, parameters.get("producers")):
@@ -127,7 +127,8 @@ def unsettled(history: History, rows: Array) -> Array:
     key = channel * width + (time - base)
     came = np.searchsorted(arrivals, key, "right") - np.searchsorted(arrivals, channel * width)
     left = np.searchsorted(leaves, key, "left") - np.searchsorted(leaves, channel * width)
-    return came - left
+    found: Array = came - left
+    return found
 
 
 def duplicates_flag(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -153,7 +154,7 @@ def duplicates_flag(run: Run, parameters: Mapping[str, Any]) -> Finding:
     return Finding(Status.PASS, f"none of {len(unique)} copies came unflagged twice", **figures)
 
 
-def effects(run: Run, parameters: Mapping[str, Any]) -> Finding:
+def effects(run: Run, _: Mapping[str, Any]) -> Finding:
     """Once-Only: one effect for each key, whatever is redelivered, republished or replayed."""
     rows = run.history.gathered.of(Kind.EFFECT)
     keys, counts = np.unique(rows["detail"], return_counts=True)
@@ -166,6 +167,7 @@ def effects(run: Run, parameters: Mapping[str, Any]) -> Finding:
         name = run.history.names.list("effect")[int(twice[0])]
         at = np.isin(rows["detail"], twice)
         message = rows["producer"][at].astype(np.int64) << 32 | rows["sequence"][at]
-        return Finding(Status.FAIL, f"broke Once-Only: {name} took effect {int(counts.max())} times",
+        times = int(counts.max())
+        return Finding(Status.FAIL, f"broke Once-Only: {name} took effect {times} times",
                        examples=examples_of(message), **figures)  # fmt: skip
     return Finding(Status.PASS, f"each of {len(keys)} keys took effect once", **figures)

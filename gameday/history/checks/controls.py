@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gameday.history.checks.loss import copies_lost, unhandled
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.history import History
-from gameday.history.journal import Episode
+from gameday.history.journal import Episode, events
 from gameday.history.run import Run
 
 Array = npt.NDArray[Any]
@@ -45,8 +45,10 @@ def controls(run: Run, _: Mapping[str, Any]) -> Finding:
         return unknown("no control ran, so nothing shows that a loss would have been seen")
     if missed:
         reasons = "; ".join(f"{control.name}: {control.reason}" for control in missed)
-        return unknown(f"a control was not caught: {reasons}", measured=len(every) - len(missed),
-                       unit="controls", n=len(every), threshold=len(every), details=details)  # fmt: skip
+        return unknown(
+            f"a control was not caught: {reasons}", measured=len(every) - len(missed),
+            unit="controls", n=len(every), threshold=len(every), details=details,
+        )  # fmt: skip
     return Finding(
         Status.PASS, f"all {len(every)} controls lost under their faults, and only there",
         len(every), "controls", len(every), threshold=len(every), details=details,
@@ -75,8 +77,10 @@ def _judge(run: Run, name: str, episode: Episode | None, history: History | None
     blind = [fault.id for fault in episode.faults if fault.observed_ns is None]
     if blind:
         return Control(name, False, f"its fault {blind[0]} was not seen to take effect")
-    if not run.drain_complete:
-        return Control(name, False, "the drain did not finish")
+    if not run.drain_complete or any(
+        not line["ok"] for line in events(run.journal, "drain", gate=name)
+    ):
+        return Control(name, False, "its drain did not finish")
     lost = lost_messages(history)
     keys, first_ns = _begun(history)
     before = first_ns < episode.begin_ns

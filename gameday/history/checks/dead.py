@@ -18,18 +18,15 @@ Array = npt.NDArray[Any]
 BROKEN = {
     "dlq_missing": (
         Verdict.DLQ_MISSING,
-        "broke Dead-Letters-Arrive: message {message} should lie in a dead-letter queue, and does "
-        "not",
+        "Dead-Letters-Arrive: message {message} should lie in a dead-letter queue, and does not",
     ),
     "dlq_wrong": (
         Verdict.DLQ_WRONG,
-        "broke Dead-Letters-Tell-Why: message {message} was dead-lettered in the wrong place, from "
-        "the wrong queue or for another reason",
+        "Dead-Letters-Tell-Why: message {message} died in the wrong place, or for another reason",
     ),
     "dlq_unexpected": (
         Verdict.DLQ_UNEXPECTED,
-        "broke Only-The-Dead-Die: message {message} was dead-lettered, though it should have been "
-        "handled",
+        "Only-The-Dead-Die: message {message} was dead-lettered, and should have been handled",
     ),
 }
 
@@ -53,7 +50,7 @@ def dead_letters(run: Run, parameters: Mapping[str, Any]) -> Finding:
     }  # fmt: skip
     if broken:
         name = next(iter(broken))
-        text = BROKEN[name][1].format(message=name_of(int(message[broken[name]][0])))
+        text = "broke " + BROKEN[name][1].format(message=name_of(int(message[broken[name]][0])))
         rows = np.any(list(broken.values()), axis=0)
         return Finding(Status.FAIL, text + _cause(run, name, broken[name]),
                        examples=examples_of(message[rows]), **figures)  # fmt: skip
@@ -69,11 +66,9 @@ def dead_letters(run: Run, parameters: Mapping[str, Any]) -> Finding:
 
 def _rejected_although_good(copies: Any) -> Array:
     """Tell which good messages a consumer threw away: the broker did its part, the system not."""
-    return (
-        (copies.disposition == Disposition.ACK)
-        & copies.rejected
-        & (copies.verdict == Verdict.DEAD_LETTERED)
-    )
+    died: Array = copies.rejected & (copies.verdict == Verdict.DEAD_LETTERED)
+    died &= copies.disposition == Disposition.ACK
+    return died
 
 
 def _least(parameters: Mapping[str, Any]) -> dict[str, int]:

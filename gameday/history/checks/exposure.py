@@ -1,7 +1,7 @@
 """Exposure: each fault took effect, was healed, and struck where something was to be lost.
 
-A kill of a node that leads nothing, an alarm that blocked nobody, a fault that nobody observed: such
-a run proves nothing, whatever it found. It is *vacuous*, with what was missing.
+A kill of a node that leads nothing, an alarm that blocked nobody, a fault that nobody saw: such a
+run proves nothing, whatever it found. It is *vacuous*, with what was missing.
 """
 
 from collections.abc import Iterator, Mapping

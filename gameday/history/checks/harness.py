@@ -34,7 +34,7 @@ def drain(run: Run, _: Mapping[str, Any]) -> Finding:
 
 
 def processes(run: Run, _: Mapping[str, Any]) -> Finding:
-    """Nobody-Missing: no process of the harness ended that was not meant to, none lacks a ledger."""
+    """Nobody-Missing: no process of the harness ended unasked, and none lacks its ledger."""
     lines = events(run.journal, "process")
     lost = [line for line in lines if line["state"] == "ended" and not line["meant"]]
     if lost:

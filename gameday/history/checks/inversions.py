@@ -15,9 +15,9 @@ import numpy.typing as npt
 from gameday.history.checks.effective import effective, expected
 from gameday.history.checks.order import order
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown, worst
+from gameday.history.links import NEVER
 from gameday.history.run import Run
 from gameday.history.statistics import wilson
-from gameday.history.links import NEVER
 from gameday.history.waiting import Leaders, Present, Waits, leaders, passed_over, waits
 
 Array = npt.NDArray[Any]
@@ -90,21 +90,33 @@ def choices(seen: Waits, epochs: Leaders, epsilon_ns: int) -> Choices:
 def overtaken(seen: Waits, rank: Array, among: Choices, epsilon_ns: int) -> Array:
     """Return for each delivery the row of one of higher rank that it overtook, or -1."""
     served, sure = among.served, among.sure
-    since = seen.since_ns[sure] + epsilon_ns
-    elsewhere = passed_over(
-        Present(among.sure_epoch, since, seen.free_ns[sure], rank[sure]),
-        among.served_epoch, seen.free_ns[served], seen.at_ns[served], rank[served],
-    )  # fmt: skip
     width = int(seen.channel.max(initial=0)) + 1
     last = np.where(seen.drained, NEVER, seen.tag)
     lane = among.sure_epoch * width + seen.channel[sure]
     same_channel = passed_over(
-        Present(lane, since, last[sure], rank[sure]),
-        among.served_epoch * width + seen.channel[served], seen.free_ns[served], seen.tag[served],
+        Present(lane, seen.since_ns[sure] + epsilon_ns, last[sure], rank[sure]),
+        among.served_epoch * width + seen.channel[served],
+        seen.free_ns[served],
+        seen.tag[served],
         rank[served],
-    )  # fmt: skip
-    either = np.where(elsewhere >= 0, elsewhere, same_channel)
-    return np.where(either >= 0, np.append(sure, -1)[either], -1)
+    )
+    elsewhere = overtaken_elsewhere(seen, rank, among, epsilon_ns)
+    same_channel = np.where(same_channel >= 0, np.append(sure, -1)[same_channel], -1)
+    return np.where(elsewhere >= 0, elsewhere, same_channel)
+
+
+def overtaken_elsewhere(seen: Waits, rank: Array, among: Choices, epsilon_ns: int) -> Array:
+    """Return the same, but only of those that were certainly not on their way to a consumer yet."""
+    served, sure = among.served, among.sure
+    since = seen.since_ns[sure] + epsilon_ns
+    found = passed_over(
+        Present(among.sure_epoch, since, seen.free_ns[sure], rank[sure]),
+        among.served_epoch,
+        seen.free_ns[served],
+        seen.at_ns[served],
+        rank[served],
+    )
+    return np.where(found >= 0, np.append(sure, -1)[found], -1)
 
 
 def _strict(queue: str, seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: int) -> Finding:
@@ -112,7 +124,7 @@ def _strict(queue: str, seen: Waits, rank: Array, epochs: Leaders, epsilon_ns: i
     served = among.served
     by = overtaken(seen, rank, among, epsilon_ns)
     inverted = np.flatnonzero(by >= 0)
-    made = int(((by >= 0) | (overtaken(seen, -rank, among, epsilon_ns) >= 0)).sum())
+    made = int(((by >= 0) | (overtaken_elsewhere(seen, -rank, among, epsilon_ns) >= 0)).sum())
     figures: dict[str, Any] = {
         "measured": len(inverted), "unit": "inversions", "n": made, "threshold": 0,
         "interval": wilson(len(inverted), made) if made else None,

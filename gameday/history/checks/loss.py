@@ -121,7 +121,8 @@ def corrupt(history: History, queues: list[str] | None) -> Array:
     sent = attempts.priority[np.where(known, deliveries.attempt, 0)] if len(attempts) else 0
     differs = (deliveries.flags & (Flag.SEEN_BODY_DIFFERS | Flag.SEEN_PROPERTY_DIFFERS)) > 0
     wrong = known & (differs | (deliveries.priority != sent)) & deliveries_in(history, queues)
-    return attempts.message[deliveries.attempt[wrong]]
+    found: Array = attempts.message[deliveries.attempt[wrong]]
+    return found
 
 
 def unhandled(history: History, chosen: Array) -> Array:
@@ -157,7 +158,8 @@ def unconfirmed_forever(run: Run, chosen: Array) -> Array:
                                                                attempts.channel, -1)]  # fmt: skip
     waiting &= (closed >= run.stopped_ns) & (ended_ns(run)[attempts.process] >= run.stopped_ns)
     waiting &= np.isin(np.arange(len(attempts)), history.copies.attempt[chosen])
-    return attempts.message[waiting]
+    found: Array = attempts.message[waiting]
+    return found
 
 
 def ended_ns(run: Run) -> Array:

@@ -55,7 +55,7 @@ def order(run: Run, parameters: Mapping[str, Any]) -> Finding:
 
 
 def _lanes(publishing: Array, consuming: Array, rank: Array) -> Array:
-    """Number the lanes in which order must hold; a consuming channel has one queue."""
+    """Return the number of each delivery's lane, in which order must hold."""
     width = int(consuming.max()) + 1
     lane = (publishing.astype(np.int64) * width + consuming) * (int(rank.max()) + 1) + rank
-    return np.searchsorted(distinct(lane), lane)
+    return lane if int(lane.max()) < 2**31 else np.searchsorted(distinct(lane), lane)

@@ -17,7 +17,7 @@ LIMIT_S = 30.0
 
 
 def pool(run: Run, parameters: Mapping[str, Any]) -> Finding:
-    """Pool-Kept: a producer holds as many connections as promised, and is back soon after a loss."""
+    """Pool-Kept: a producer holds its promised connections, and is back soon after a loss."""
     wanted = int(parameters.get("connections", 10))
     limit_s = float(parameters.get("limit_s", LIMIT_S))
     names = [parameters["producer"]] if "producer" in parameters else [
@@ -42,8 +42,9 @@ def _judge(
     beats = {links.connection_values[number].get("heartbeat_s") for number in mine}
     heartbeat = parameters.get("heartbeat_s")
     if heartbeat is not None and beats != {heartbeat}:
-        return Finding(Status.FAIL, f"broke Pool-Kept: {name} asked for heartbeats of "
-                       f"{', '.join(sorted(map(str, beats)))} s, not {heartbeat}", n=len(mine))  # fmt: skip
+        asked = ", ".join(sorted(map(str, beats)))
+        text = f"broke Pool-Kept: {name} asked for heartbeats of {asked} s, not {heartbeat}"
+        return Finding(Status.FAIL, text, n=len(mine))
     times, open_ = _open_over_time(run, mine)
     figures: dict[str, Any] = {"unit": "s", "threshold": limit_s, "n": len(mine)}
     most, steady = int(open_.max(initial=0)), _in_baseline(run, times, open_)

@@ -42,7 +42,7 @@ class Recovered:
 
 
 def recovery(run: Run, parameters: Mapping[str, Any]) -> Finding:
-    """Back-In-Time: after a fault, confirms and deliveries resume, and the backlog goes, in time."""
+    """Back-In-Time: after a fault confirms and deliveries resume, and the backlog goes, in time."""
     limit_s = float(parameters["limit_s"])
     classes = parameters.get("fault_classes")
     faults = [each for each in run.own_faults if classes is None or each.fault_class in classes]

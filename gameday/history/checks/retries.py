@@ -1,4 +1,4 @@
-"""Retries: producers try so often and back off, consumers give up after their last try, not before."""
+"""Retries: producers try so often and back off; consumers give up after their last try only."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -80,7 +80,8 @@ def _hasty(history: History, producer: Producer, rows: Array) -> Array:
     count = made.count[rows][1:].astype(np.float64)
     least = producer.backoff_ms * producer.backoff_factor ** np.maximum(count - 1, 0) * 1e6
     judged = (made.outcome_ns[rows][:-1] >= 0) & (made.outcome[rows][:-1] != Outcome.OK)
-    return again & judged & (pause_ns < TOLERANCE * least)
+    found: Array = again & judged & (pause_ns < TOLERANCE * least)
+    return found
 
 
 def _given_up(run: Run, producer: Producer, rows: Array) -> Array:
