@@ -136,11 +136,11 @@ def _hand_out(pipe: IO[bytes], waiting: dict[str, Future[str]]) -> None:
     """Hand answers to whoever waits, until the Erlang node ends."""
     with pipe:
         for line in pipe:
-            identity, status, *rest = line.decode().split()
+            identity, status, encoded = _answer(line)
             future = waiting.pop(identity, None)
             if future is None:
                 continue
-            text = base64.b64decode(rest[0]).decode() if rest else ""
+            text = base64.b64decode(encoded).decode()
             if status == "ok":
                 future.set_result(text)
             else:
@@ -149,6 +149,12 @@ def _hand_out(pipe: IO[bytes], waiting: dict[str, Future[str]]) -> None:
         future = waiting.pop(identity, None)
         if future is not None:
             future.set_exception(HarnessError("the control process ended"))
+
+
+def _answer(line: bytes) -> tuple[str, str, str]:
+    """Part an answer; an empty line between two answers, seen on a busy machine, is nobody's."""
+    identity, status, encoded, *_ = [*line.decode().split(), "", "", ""]
+    return identity, status, encoded
 
 
 class LocalControl:
