@@ -63,9 +63,20 @@ def announce(console: Console, verdict: Verdict, folder: Path) -> None:
         )
     if len(shown) > MOST_SHOWN:
         console.print(f"  and {len(shown) - MOST_SHOWN} more in the report")
+    _suggest_alternatives(console, verdict, folder)
     place = _from_here(folder)
     console.print(f"report: {place}/report.html", highlight=False, soft_wrap=True)
     console.print(f"judge it again: gameday check {place}", highlight=False, soft_wrap=True)
+
+
+def _suggest_alternatives(console: Console, verdict: Verdict, folder: Path) -> None:
+    """Name the contract's other shapes when its own did not pass."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if verdict.decision == "GO" or manifest["alternative"] or manifest["cluster"]["kind"] != "local":
+        return
+    for each in manifest["contract"]["alternatives"]:
+        command = f"gameday run {manifest['system']} --alternative {each['name']}"
+        console.print(f"beside it, the contract's alternative: {command}", soft_wrap=True)
 
 
 def existing(folder: Path) -> Path:
