@@ -133,7 +133,8 @@ def _consume(
     tables = {
         "queue": QUEUES,
         "channel": [{"client": f"w{process}", "role": "consume", "queue": name,
-                     "prefetch": PREFETCH, "no_ack": False, "consumer": f"w{process}"} for name in QUEUES],
+                     "prefetch": PREFETCH, "no_ack": False, "consumer": f"w{process}"}
+                    for name in QUEUES],
     }  # fmt: skip
     place = mine[np.lexsort((served[mine], queue[mine]))]
     starts = np.searchsorted(queue[place], np.arange(3))

@@ -73,8 +73,8 @@ def test_columns_judge_as_one_by_one(copies: list[dict[str, object]], complete: 
         for each in fields(Copies)
     }
 
-    found = [Verdict(int(each)).name.lower() for each in judge(Copies(**columns),
-                                                               drain_complete=complete)]  # fmt: skip
+    verdicts = judge(Copies(**columns), drain_complete=complete)
+    found = [Verdict(int(each)).name.lower() for each in verdicts]
 
     assert [judge_one(SimpleNamespace(**copy), drain_complete=complete) for copy in copies] == found
 

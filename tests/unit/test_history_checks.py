@@ -1,0 +1,147 @@
+"""Checks that the fakes' contract does not claim, and windows: empty, sane, pathological."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameday.history.checks import CHECKS, look
+from gameday.history.finding import Finding, Status
+from gameday.history.records import Kind
+from gameday.history.run import load_run
+from gameday.history.windows import build_windows
+from tests.fake_broker import SECOND, ZERO_NS
+from tests.fake_folder import FakeRun
+from tests.fakes import simulate
+
+
+def made(run: FakeRun, folder: Path, check: str, **parameters: Any) -> Finding:
+    """Make one check on a run, through files."""
+    return look(CHECKS[check], check, load_run(run.write(folder / "run")), parameters)
+
+
+def test_no_effect_is_unknown(tmp_path: Path) -> None:
+    """Where no effect was recorded, nothing shows that there was only one."""
+    assert made(simulate(120, 1), tmp_path, "effects").status == Status.UNKNOWN
+
+
+@pytest.mark.parametrize(("keys", "status"), [("abc", Status.PASS), ("aba", Status.FAIL)])
+def test_one_effect_a_key(keys: str, status: Status, tmp_path: Path) -> None:
+    """One effect for each key passes, a second one for a key fails."""
+    run = simulate(120, 1)
+    worker = next(tape for tape in run.tapes if tape.role == "worker")
+    for place, key in enumerate(keys):
+        worker.add(Kind.EFFECT, ZERO_NS + 50 * SECOND + place, sequence=1, producer=1,
+                   detail=worker.name("effect", key))  # fmt: skip
+
+    assert status == made(run, tmp_path, "effects").status
+
+
+def stopped(code: int, after_s: float) -> FakeRun:
+    """Return a run in which a worker was told to stop, and exited so."""
+    run = simulate(300, 1)
+    for line in run.journal.of("fault", episode="e6"):
+        line["kind"], line["parameters"] = "signal_client", {"signal": "SIGTERM"}
+    ended = run.journal.of("process", state="ended")[0]
+    ended["code"] = code
+    ended["time_ns"] += int(after_s * SECOND)
+    worker = next(tape for tape in run.tapes if tape.process == ended["process"])
+    settled = {(row.channel, row.tag) for row in worker.of(Kind.ACKED, Kind.REJECTED)}
+    worker.rows = [row for row in worker.rows if row.kind != Kind.HANDLED
+                   or (row.channel, row.tag) in settled]  # fmt: skip
+    return run
+
+
+@pytest.mark.parametrize(
+    ("code", "after_s", "status"),
+    [(0, 2, Status.PASS), (0, 12, Status.FAIL), (-9, 2, Status.FAIL)],
+)
+def test_a_stop_must_be_graceful(code: int, after_s: float, status: Status, tmp_path: Path) -> None:
+    """A worker that exits in time with code 0 passes; a late or killed one fails."""
+    run = stopped(code, after_s)
+
+    assert status == made(run, tmp_path, "graceful_stop", limit_s=10.0).status
+
+
+def test_nobody_stopped_is_unknown(tmp_path: Path) -> None:
+    """Where no worker was told to stop, nothing shows how it would."""
+    finding = made(simulate(120, 1), tmp_path, "graceful_stop", limit_s=10.0)
+
+    assert finding.status == Status.UNKNOWN
+
+
+def test_a_check_that_raises_is_unknown(tmp_path: Path) -> None:
+    """Whatever breaks inside a check, it neither passes nor fails the broker."""
+    finding = made(simulate(120, 1), tmp_path, "sla", limit_ms="soon")
+
+    assert (finding.status, "broke: ValueError" in finding.reason) == (Status.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("version", "queue", "bug", "status"),
+    [
+        ("3.10.8", "deployments", None, Status.PASS),
+        ("4.3.6", "builds", None, Status.PASS),
+        ("4.3.6", "builds", "ignore_priority", Status.FAIL),
+        ("4.3.6", "deployments", None, Status.UNKNOWN),
+    ],
+)
+def test_priorities_by_version(
+    version: str, queue: str, bug: str | None, status: Status, tmp_path: Path
+) -> None:
+    """What a queue owes its urgent messages depends on its type and the broker's version."""
+    run = simulate(3000, 2, bug)
+    run.manifest["cluster"]["version"] = version
+
+    assert status == made(run, tmp_path, "inversions", queues=[queue]).status
+
+
+def test_recovery_names_what_never_came_back(tmp_path: Path) -> None:
+    """A queue in which nothing is confirmed after a fault has not recovered."""
+    run = simulate(2500, 1)
+    healed = run.journal.of("fault", fault="e6.1", step="restored")[0]["time_ns"]
+    for tape in run.tapes:
+        tape.rows = [row for row in tape.rows
+                     if not (row.kind == Kind.CONFIRMED and row.time_ns > healed)]  # fmt: skip
+
+    finding = made(run, tmp_path, "recovery", limit_s=10.0)
+
+    assert (finding.status, "never came" in finding.reason) == (Status.FAIL, True)
+
+
+@given(st.lists(st.integers(0, 10**12), max_size=30), st.permutations(range(6)))
+def test_every_time_is_in_one_window(times: list[int], order: list[int]) -> None:
+    """Windows leave no gap and never overlap, however the episodes stand."""
+    journal = []
+    for place, number in enumerate(order):
+        begin = place * 10**10
+        about = {"episode": f"e{number}", "control": None}
+        fault = {**about, "event": "fault", "fault": f"e{number}.1", "kind": "kill_node",
+                 "fault_class": "node_kill", "target": "r1"}  # fmt: skip
+        journal += [
+            {"event": "episode", "at": "begin", "time_ns": begin, **about},
+            {"time_ns": begin + 10, "step": "intent", **fault},
+            {"time_ns": begin + 5 * 10**9, "step": "restored", **fault},
+        ]
+    windows = build_windows(tuple(journal))
+    starts = [window.start_ns for window in windows.windows]
+
+    found = windows.of(np.array(times, np.int64))
+
+    assert starts == sorted(starts)
+    assert starts[0] == np.iinfo(np.int64).min
+    for time, number in zip(times, found.tolist(), strict=True):
+        ends = [*starts[1:], np.iinfo(np.int64).max]
+        assert starts[number] <= time < ends[number]
+
+
+def test_a_finding_is_a_value() -> None:
+    """A finding can be changed only by making another."""
+    finding = Finding(Status.PASS, "fine", n=1)
+
+    assert replace(finding, status=Status.UNKNOWN).status == Status.UNKNOWN
+    assert finding.status == Status.PASS
