@@ -63,7 +63,7 @@ class KillAllNodes(Single):
     """Kill every node at once; all are started again together."""
 
     kind: ClassVar[str] = "kill_all_nodes"
-    fault_class: ClassVar[str] = "node_kill"
+    fault_class: ClassVar[str] = "outage"
     target: ClassVar[str] = "all nodes"
 
     def capture(self, site: Site) -> Revert:

@@ -25,6 +25,7 @@ from gameday.traffic.messages import Outgoing, Route
 from gameday.traffic.sender import Sender
 
 MOVE_WITHIN_S = 5.0
+CONSUME_WITHIN_S = 5.0
 OWN_PRODUCER_ATTEMPTS = 32
 YIELD_EVERY = 50
 """A handler that takes no time still lets the connection be read after so many messages."""
@@ -123,9 +124,25 @@ class Consumer:
             return
         channel.add_on_cancel_callback(self._cancelled)
         channel.basic_qos(prefetch_count=self._contract.prefetch)
-        self._tag = channel.basic_consume(
-            self._contract.queue, self._delivered, auto_ack=not self._contract.manual_ack
+        self._tag = None
+        tag: str = channel.basic_consume(
+            self._contract.queue,
+            self._delivered,
+            auto_ack=not self._contract.manual_ack,
+            callback=lambda _: self._consuming(tag),
         )
+        gevent.spawn_later(CONSUME_WITHIN_S, self._insist, link.channel_index)
+
+    def _consuming(self, tag: str) -> None:
+        self._tag = tag
+
+    def _insist(self, index: int) -> None:
+        """Come back elsewhere when the broker does not answer.
+
+        Seen on 4.3.6: for a queue whose node is down, `basic.consume` is answered after 65 s.
+        """
+        if self._tag is None and index == self.link.channel_index:
+            self.link.drop()
 
     def _lost(self, _: Link) -> None:
         self._tag = None

@@ -21,6 +21,8 @@ from gameday.history.records import Kind
 CONNECT_TIMEOUT_S = 3.0
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 2.0
+STOOD_S = 5.0
+"""A connection that stood for less (a queue that refuses its consumer) is not opened at once."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,11 @@ class Link:
         while not self._stopped:
             target = self._targets[self._next % len(self._targets)]
             self._next += 1
+            opened_s = monotonic_ns() / 1e9
             if self._open(target):
-                delay_s = RETRY_FIRST_S
                 self._settled.wait()
+            if monotonic_ns() / 1e9 - opened_s > STOOD_S:
+                delay_s = RETRY_FIRST_S
             else:
                 gevent.sleep(delay_s)
                 delay_s = min(delay_s * 2, RETRY_MOST_S)

@@ -14,6 +14,7 @@ from gameday.history.checks.effective import effective
 from gameday.history.checks.select import deliveries_in
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.join import distinct
+from gameday.history.records import Flag
 from gameday.history.run import Run
 
 Array = npt.NDArray[Any]
@@ -26,6 +27,8 @@ def order(run: Run, parameters: Mapping[str, Any]) -> Finding:
     chosen = deliveries_in(history, parameters.get("queues"))
     chosen &= (deliveries.attempt >= 0) & ~deliveries.drained & ~deliveries.redelivered
     chosen &= deliveries.deaths == 0
+    # A digest cannot tell a publisher's second attempt from its first.
+    chosen &= (deliveries.flags & Flag.SEEN_BY_DIGEST) == 0
     rows = np.flatnonzero(chosen)
     attempt = deliveries.attempt[rows]
     first = (attempts.count[attempt] == 0) & (attempts.tag[attempt] > 0)
