@@ -50,6 +50,18 @@ def _gate(game: Game, name: str, pass_through: Callable[[], str]) -> None:
     game.journal.append("drain", gate=name, ok=ok, detail=detail)
 
 
+def _patient(question: Callable[[], bool | NotYet]) -> Callable[[], bool | NotYet]:
+    """Ask a node again that was too busy to answer, for as long as the gate has time."""
+
+    def ask() -> bool | NotYet:
+        try:
+            return question()
+        except HarnessError as error:
+            return NotYet(error)
+
+    return ask
+
+
 class _Held:
     """A condition that must hold for as long as the broker's figures may be old."""
 
@@ -86,7 +98,7 @@ def _healthy(game: Game) -> str:
         behind = [name for name, state in queues.items() if state.members != state.in_step]
         return NotYet(behind) if behind else True
 
-    wait_until(in_step, HEALTHY_WITHIN_S, "every copy of every queue in step")
+    wait_until(_patient(in_step), HEALTHY_WITHIN_S, "every copy of every queue in step")
     note_health(game, "drain")
     return f"after {took_s:.1f} s"
 
@@ -99,7 +111,9 @@ def _consumers_done(game: Game) -> str:
         left = {name: counts[name] for name in game.work_queues if any(counts[name])}
         return NotYet(left) if left else True
 
-    wait_until(_Held(game, done), CONSUMERS_WITHIN_S, "the work queues empty", poll_ms=200)
+    wait_until(
+        _Held(game, _patient(done)), CONSUMERS_WITHIN_S, "the work queues empty", poll_ms=200
+    )
     return "work queues empty, nothing unacknowledged"
 
 
@@ -114,7 +128,10 @@ def _closed(game: Game) -> str:
         return NotYet(f"{len(consumers)} consumers, {held}") if consumers or held else True
 
     wait_until(
-        _Held(game, gone), CLOSED_WITHIN_S, "no consumers, nothing unacknowledged", poll_ms=200
+        _Held(game, _patient(gone)),
+        CLOSED_WITHIN_S,
+        "no consumers, nothing unacknowledged",
+        poll_ms=200,
     )
     return "all workers drained in good order" if clean else "a worker had to be killed"
 
