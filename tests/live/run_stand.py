@@ -1,0 +1,152 @@
+"""What the live tests of whole runs share: `gameday` as a process, and proof that nothing is left.
+
+Each test has a state folder and a block of ports of its own, apart from the session's cluster.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos import runs
+from chaos.plan import Entry, Episode, Plan
+from chaos.runs import RunRecord
+from gameday.clusters import residue
+from gameday.clusters.ports import Claim, Ports, claim_block, is_free, pinned_base
+from gameday.clusters.processes import with_token
+from gameday.clusters.wait import NotYet, wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+def plan(for_s: float = 4, recover_s: float = 8) -> Plan:
+    """Return a short plan: the control, and the leader killed once."""
+    kill = Entry(kind="kill_node", target="leader of builds")
+    return Plan(
+        seed=1,
+        episodes=(
+            Episode(id="control", name="control", at_s=2, for_s=1, recover_s=1,
+                    faults=(Entry(kind="nothing"),)),
+            Episode(id="kill-leader", name="kill-leader", at_s=8, for_s=for_s,
+                    recover_s=recover_s, faults=(kill,)),
+        ),
+    )  # fmt: skip
+
+
+@dataclass
+class Runs:
+    """Runs of `gameday` in a place of their own."""
+
+    folder: Path
+    base: int
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where its clusters and runs are registered."""
+        return self.folder / "state"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment that keeps a run in its place."""
+        return {
+            **os.environ,
+            "GAMEDAY_STATE_DIR": str(self.state_dir),
+            "GAMEDAY_REPORT_DIR": str(self.folder / "runs"),
+            "GAMEDAY_PORT_BASE": str(self.base),
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "300",
+        }
+
+    @property
+    def latest(self) -> Path:
+        """The folder of the newest run."""
+        return (self.folder / "runs" / "latest").resolve()
+
+    def start(self, played: Plan) -> subprocess.Popen[str]:
+        """Start a run of a plan."""
+        played.save(self.folder / "plan.json")
+        words = [sys.executable, "-m", "scenarios", "run", "sparki", "--plan", "plan.json"]
+        with (self.folder / "said").open("w") as said:
+            process = subprocess.Popen(
+                words, env=self.environment, cwd=self.folder, text=True, stdout=said,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def said(self) -> str:
+        """Return what the run has printed."""
+        return (self.folder / "said").read_text()
+
+    def gameday(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run another command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "scenarios", *words], env=self.environment, cwd=self.folder,
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Return the journal's whole lines so far."""
+        path = self.latest / "journal.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+    def wait_for(self, process: subprocess.Popen[str], within_s: float, **wanted: Any) -> None:
+        """Wait until the journal has a line with these values."""
+
+        def there() -> bool | NotYet:
+            assert process.poll() is None, f"it ended by itself: {self.said()[-2000:]}"
+            lines = self.journal()
+            self.tokens |= {each.token for each in residue.recorded(self.state_dir)}
+            if any(wanted.items() <= line.items() for line in lines):
+                return True
+            return NotYet(lines[-1] if lines else "no journal yet")
+
+        wait_until(there, within_s, f"the journal says {wanted}", poll_ms=50)
+
+    def record(self) -> RunRecord:
+        """Return the newest run's record."""
+        return runs.load(self.latest)
+
+    def remains(self) -> list[str]:
+        """Return what is left of all runs: processes, clusters, registered runs, open ports."""
+        left = [f"client {each.pid}" for each in runs.clients(self.record())]
+        left += [f"{each.pid} of a cluster" for token in self.tokens for each in with_token(token)]
+        left += [f"cluster at {each.folder}" for each in residue.recorded(self.state_dir)]
+        left += [f"registered {each.run}" for each in runs.registered(self.state_dir)]
+        busy = [each for each in Ports(self.base).listening() if not is_free(each)]
+        return left + [f"{each} is taken" for each in busy]
+
+    def close(self) -> None:
+        """End whatever a failed test left."""
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait(10)
+        self.gameday("heal")
+
+
+@pytest.fixture
+def game(tmp_path: Path) -> Iterator[Runs]:
+    """Give a place for runs, and leave nothing running in it."""
+    made = Runs(tmp_path, _free_base(tmp_path))
+    yield made
+    made.close()
+
+
+def _free_base(folder: Path) -> int:
+    """Return a block that is not the session cluster's."""
+    pinned = pinned_base()
+    claim: Claim = claim_block(folder, None if pinned is None else pinned + 100)
+    claim.release()
+    return claim.ports.base
