@@ -10,15 +10,20 @@ import pytest
 from chaos.catalogue import KINDS
 from gameday.history.checks import CHECKS, HARNESS
 from scenarios.suites import scenario_names
+from tests.fakes import BUGS
+from tests.mutants.test_mutants import FAMILIES
 
 ROOT = Path(__file__).parent.parent
 CATALOGUE = ROOT / "docs" / "catalogue.md"
+RECORD = ROOT / "docs" / "track-record.md"
 EXIT_CODES = {"0", "1", "2", "3", "4", "130"}
 
-LISTED: dict[str, Iterable[str]] = {
-    "Scenarios": scenario_names(),
-    "Faults": KINDS,
-    "Checks": {**CHECKS, **HARNESS},
+LISTED: dict[str, tuple[Path, Iterable[str]]] = {
+    "Scenarios": (CATALOGUE, scenario_names()),
+    "Faults": (CATALOGUE, KINDS),
+    "Checks": (CATALOGUE, {**CHECKS, **HARNESS}),
+    "Mutants": (RECORD, [name for _, claims in FAMILIES for name in claims]),
+    "A broker or a client that misbehaves": (RECORD, BUGS),
 }
 
 
@@ -36,14 +41,13 @@ def names_in(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("heading", LISTED)
-def test_the_catalogue_lists_what_there_is(heading: str) -> None:
-    """Every scenario, fault and check has a row in docs/catalogue.md, and every row has one."""
-    known, written = set(LISTED[heading]), names_in(section(CATALOGUE, heading))
+def test_tables_list_what_there_is(heading: str) -> None:
+    """Every scenario, fault, check, mutant and bug has a row, and every row has one."""
+    path, there = LISTED[heading]
+    known, written = set(there), names_in(section(path, heading))
 
-    assert not known - written, f"add to docs/catalogue.md, {heading}: {sorted(known - written)}"
-    assert not written - known, (
-        f"no longer there, {heading}: {sorted(written - known)}; take the rows out"
-    )
+    assert not known - written, f"add to {path.name}, {heading}: {sorted(known - written)}"
+    assert not written - known, f"take out of {path.name}, {heading}: {sorted(written - known)}"
 
 
 def test_the_readme_explains_every_exit_code() -> None:
