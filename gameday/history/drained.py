@@ -35,6 +35,19 @@ def missing_from_drain(
     return tuple(missing)
 
 
+def missing_from_reading(contract: Contract, ledgers: Iterable[Ledger]) -> tuple[str, ...]:
+    """Return what the drain of a load test lacks, which has no journal: its records must do."""
+    ledgers = tuple(ledgers)
+    return tuple(_reading(ledgers, contract, _clients_gone(ledgers)))
+
+
+def _clients_gone(ledgers: Iterable[Ledger]) -> int | None:
+    """Return when the last client hung up."""
+    gathered = gather([each for each in ledgers if not each.header.role.startswith("drain")])
+    closed = gathered.of(Kind.CONNECTION_CLOSED)["time"]
+    return int(closed.max()) if len(closed) else None
+
+
 def _counts(journal: tuple[Line, ...], contract: Contract) -> list[str]:
     """Return the queues that the broker's own count, taken last, does not show empty."""
     counts = events(journal, "counts")
