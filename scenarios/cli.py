@@ -166,10 +166,9 @@ def _run(arguments: list[str] | None) -> int:
         return _say(str(error), NOT_PREPARED)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:
-        if hasattr(error, "exit_code") and hasattr(error, "format_message"):
-            return _say(error.format_message(), USAGE)
-        raise
+    except typer.TyperException as error:
+        said = getattr(error, "format_message", lambda: str(error))()
+        return _say(f"{said} See `gameday --help`.", USAGE)
     return result if isinstance(result, int) else 0
 
 

@@ -72,7 +72,8 @@ def announce(console: Console, verdict: Verdict, folder: Path) -> None:
 def _suggest_alternatives(console: Console, verdict: Verdict, folder: Path) -> None:
     """Name the contract's other shapes when its own did not pass."""
     manifest = json.loads((folder / "manifest.json").read_text())
-    if verdict.decision == "GO" or manifest["alternative"] or manifest["cluster"]["kind"] != "local":
+    is_local = manifest["cluster"]["kind"] == "local"
+    if verdict.decision == "GO" or manifest["alternative"] or not is_local:
         return
     for each in manifest["contract"]["alternatives"]:
         command = f"gameday run {manifest['system']} --alternative {each['name']}"
