@@ -18,7 +18,7 @@ from gameday.contracts import model
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Disposition, Kind, Result, pack_attempt
 from gameday.traffic.deliveries import Delivery, Reader
-from gameday.traffic.frames import integer_entry
+from gameday.traffic.frames import ack, integer_entry
 from gameday.traffic.identity import PERMANENT, Identity
 from gameday.traffic.link import Link, Purpose, Target
 from gameday.traffic.messages import Outgoing, Route
@@ -210,7 +210,7 @@ class Consumer:
 
     def _ack(self, index: int, delivery: Delivery) -> None:
         self._reader.note(Kind.ACKED, index, delivery)
-        self._channel().basic_ack(delivery.tag)
+        self.link.write(ack(self._channel().channel_number, delivery.tag))
 
     def _reject(self, index: int, delivery: Delivery) -> None:
         self.served.rejected += 1

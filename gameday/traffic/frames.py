@@ -12,10 +12,12 @@ from gameday.traffic.identity import TABLE_BYTES
 FRAME_END = b"\xce"
 BASIC = 60
 PUBLISH = 40
+ACK = 80
 PERSISTENT = 2
 _FRAME = Struct(">BHI")
 _HEADER = Struct(">HHQH")
 _LENGTH = Struct(">I")
+_ACK = Struct(">BHIHHQBB")
 
 CONTENT_TYPE = 1 << 15
 HEADERS = 1 << 13
@@ -64,6 +66,8 @@ class Template:
         self._content_type = short_string("application/json")
         self._mode = bytes([PERSISTENT if persistent else 1])
         self._type = short_string(message_type)
+        constant = (self._content_type, self._mode, self._type)
+        self._fixed_bytes = _HEADER.size + _LENGTH.size + 8 + sum(map(len, constant))
         self._body_max = body_max
 
     def publish(
@@ -81,26 +85,38 @@ class Template:
         if priority is not None:
             flags |= PRIORITY
             rank = bytes([priority])
-        properties = b"".join(
+        identifier = short_string(message_id)
+        entries = len(table) + len(extra)
+        size = self._fixed_bytes + entries + len(rank) + len(identifier)
+        return b"".join(
             (
+                self._method,
+                _FRAME.pack(2, self._channel, size),
                 _HEADER.pack(BASIC, 0, len(body), flags),
                 self._content_type,
-                _LENGTH.pack(len(table) + len(extra)),
+                _LENGTH.pack(entries),
                 table,
                 extra,
                 self._mode,
                 rank,
-                short_string(message_id),
+                identifier,
                 timestamp_s.to_bytes(8, "big"),
                 self._type,
+                FRAME_END,
+                *self._body_frames(body),
             )
         )
-        head = self._method + frame(2, self._channel, properties)
+
+    def _body_frames(self, body: bytes) -> tuple[bytes, ...]:
         if len(body) <= self._body_max:
-            return head + frame(3, self._channel, body)
+            return _FRAME.pack(3, self._channel, len(body)), body, FRAME_END
         parts = range(0, len(body), self._body_max)
-        chunks = [frame(3, self._channel, body[at : at + self._body_max]) for at in parts]
-        return head + b"".join(chunks)
+        return tuple(frame(3, self._channel, body[at : at + self._body_max]) for at in parts)
+
+
+def ack(channel: int, tag: int) -> bytes:
+    """Return the frame that acknowledges one delivery."""
+    return _ACK.pack(1, channel, 13, BASIC, ACK, tag, 0, 0xCE)
 
 
 def integer_entry(name: str, value: int) -> bytes:

@@ -15,6 +15,10 @@ from gameday.traffic.messages import Outgoing
 if TYPE_CHECKING:
     from gameday.traffic.frames import Template
 
+# Plain numbers: joining flags of an enumeration takes longer than writing the record.
+MANDATORY = int(Flag.PUBLISH_MANDATORY)
+PERSISTENT = int(Flag.PUBLISH_PERSISTENT)
+
 
 @dataclass(frozen=True)
 class Manners:
@@ -90,8 +94,8 @@ def record(
     now = monotonic_ns() if now is None else now
     lag_us = min(max(0, now - message.due_ns) // 1000, DETAIL_MAX)
     flags = message.held
-    flags |= Flag.PUBLISH_MANDATORY if message.route.mandatory else 0
-    flags |= Flag.PUBLISH_PERSISTENT if message.route.persistent else 0
+    flags |= MANDATORY if message.route.mandatory else 0
+    flags |= PERSISTENT if message.route.persistent else 0
     priority = NO_PRIORITY if message.priority is None else message.priority
     ledger.append(
         kind, now, message.sequence, tag, lag_us, message.producer, channel, route, attempt,

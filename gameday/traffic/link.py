@@ -72,12 +72,14 @@ class Link:
         self._on_open = on_open
         self._on_lost = on_lost
         self._stopped = False
+        self._unsent: list[bytes] = []
         self._settled = Event()
         self._loop = gevent.spawn(self._keep_open)
 
     def close(self, within_s: float = 5.0) -> None:
         """Close for good."""
         self._stopped = True
+        self._flush()
         connection = self.connection
         if connection is not None and connection.is_open:
             connection.close()
@@ -92,6 +94,7 @@ class Link:
     def go_home(self) -> None:
         """Close in good order, and open on the node that it was given first."""
         self._next = self._home
+        self._flush()
         if self.connection is not None and self.connection.is_open:
             self.connection.close()
 
@@ -100,6 +103,19 @@ class Link:
         connection = self.connection
         if connection is not None and self.is_open:
             _abort(connection)
+
+    def write(self, frames: bytes) -> None:
+        """Send frames of our own making; those of one turn of the loop leave as one."""
+        if not self._unsent:
+            gevent.get_hub().loop.run_callback(self._flush)
+        self._unsent.append(frames)
+
+    def _flush(self) -> None:
+        """Hand over what has gathered; what a connection did not take before its loss is lost."""
+        frames, self._unsent = self._unsent, []
+        if frames and self.is_open:
+            # pika offers no public way to send frames that are marshalled already.
+            self.connection._output_marshaled_frames([b"".join(frames)])  # noqa: SLF001
 
     def _keep_open(self) -> None:
         delay_s = RETRY_FIRST_S
@@ -204,6 +220,7 @@ class Link:
         if connection is not self.connection or not self.is_open:
             return
         self.is_open = False
+        self._unsent.clear()
         self.ledger.append(
             Kind.CONNECTION_CLOSED, monotonic_ns(), channel=self.connection_index, detail=code
         )

@@ -46,6 +46,7 @@ class Sender:
             purpose = Purpose("publish", manners.client, manners.heartbeat_s, details)
             link = Link(ledger, targets, first + number, purpose, self._opened, self._lost)
             self._lanes[link] = Lane()
+        self._links = tuple(self._lanes)
         self._scanner = gevent.spawn(self._scan)
 
     @property
@@ -105,11 +106,11 @@ class Sender:
 
     def _choose(self) -> Link | None:
         """Take links in turn; blocked ones only when all are, suspect ones before those."""
-        links = list(self._lanes)
-        order = links[self._turn % len(links) :] + links[: self._turn % len(links)]
+        links, count = self._links, len(self._links)
         self._turn += 1
         suspect = blocked = None
-        for link in order:
+        for number in range(self._turn, self._turn + count):
+            link = links[number % count]
             if not link.is_open or self._lanes[link].leaving:
                 continue
             if link.is_blocked:
@@ -135,7 +136,7 @@ class Sender:
             message.body, self._table(message, attempt), message.message_id,
             int(time()), message.priority, message.extra,
         )  # fmt: skip
-        link.connection._output_marshaled_frames([frames])  # noqa: SLF001  # See frames.py.
+        link.write(frames)
         if self._manners.believes == "socket":
             self._answered(link, lane.tag, positive=True, multiple=False)
 

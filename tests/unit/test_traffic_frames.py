@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import frame, spec
 
-from gameday.traffic.frames import Template, integer_entry
+from gameday.traffic.frames import Template, ack, integer_entry
 from gameday.traffic.identity import Identity, identify
 
 WHO = Identity(7, 42, 449, 1_000_000, 3, 1, 99, -1)
@@ -99,3 +99,9 @@ def test_poison_has_no_headers() -> None:
     header = decode(raw)[1].properties
 
     assert (header.headers, header.message_id, header.timestamp) == ({}, "m", 9)
+
+
+@given(st.integers(1, 65535), st.integers(1, 2**63))
+def test_an_ack_is_pikas_own(channel: int, tag: int) -> None:
+    """A prepared acknowledgement is, to the byte, what pika would have sent."""
+    assert ack(channel, tag) == frame.Method(channel, spec.Basic.Ack(tag)).marshal()
