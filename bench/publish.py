@@ -17,6 +17,7 @@ from pathlib import Path
 
 import gevent
 from _figures import figure, say_load
+from gevent.event import Event
 
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster, local_cluster
@@ -49,6 +50,8 @@ class Clients:
         self.ledger = LedgerWriter(folder, "bench", 1, "bench")
         self.sender = Sender(self.ledger, targets, Manners("bench", pool=3))
         self._source = self._make_source()
+        self._open = 0
+        self._room = Event()
         contract = ConsumerContract(
             name="bench", queue=QUEUE, prefetch=PREFETCH, service_ms=0, retry="none"
         )
@@ -80,11 +83,19 @@ class Clients:
         sender, source = self.sender, self._source
         with gevent.Timeout(WITHIN_S):
             for _ in range(count):
-                while sender.unanswered >= UNCONFIRMED:
-                    gevent.sleep(0.0005)
-                sender.send(source.next(time.monotonic_ns()))
+                while self._open >= UNCONFIRMED:
+                    self._room.clear()
+                    self._room.wait()
+                message = source.next(time.monotonic_ns())
+                message.done = self._answered
+                self._open += 1
+                sender.send(message)
             while self.handled < goal:
-                gevent.sleep(0.002)
+                gevent.sleep(0.005)
+
+    def _answered(self, _: bool) -> None:
+        self._open -= 1
+        self._room.set()
 
     def close(self) -> None:
         """Close everything."""
