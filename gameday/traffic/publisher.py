@@ -93,6 +93,5 @@ class Publisher:
 
 def _sleep_until(due_ns: int) -> None:
     """Sleep to within a tick of a time; what is due within it goes out together."""
-    wait_s = (due_ns - monotonic_ns()) / 1e9
-    if wait_s > 0:
-        gevent.sleep(max(wait_s, TICK_S / 2))
+    while (wait_s := (due_ns - monotonic_ns()) / 1e9) > TICK_S / 2:
+        gevent.sleep(wait_s)

@@ -194,6 +194,8 @@ class Sender:
             return
         self.tally.retried += 1
         factor = self._manners.backoff_factor ** (message.tries - 1)
+        # A timer counts from the loop's own time, which stands still while callbacks run.
+        gevent.get_hub().loop.update_now()
         gevent.spawn_later(self._manners.backoff_ms * factor / 1000, self.send, message)
 
     def _opened(self, link: Link) -> None:
