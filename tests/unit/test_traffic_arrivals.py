@@ -112,3 +112,12 @@ def test_spike_is_whole() -> None:
 
     assert len(spike.due(2, 2.5)) == 300
     assert len(spike.due(0, 2)) == len(spike.due(2.5, 60)) == 0
+
+
+@pytest.mark.parametrize(
+    "schedule", [Replay((1.0, 2.0, 3.0)), Spike(1.0, 3, 3.0), Constant(1.0)], ids=str
+)
+def test_a_message_on_the_edge_of_a_window(schedule: Schedule) -> None:
+    """What is due exactly where two windows meet belongs to the later one, and to it alone."""
+    assert 2.0 not in schedule.due(1, 2)
+    assert schedule.due(2, 2.5).tolist() == [2.0]
