@@ -51,7 +51,7 @@ def _is_joined() -> bool:
     return "GAMEDAY_RUN_FOLDER" in os.environ
 
 
-class ServiceUser(User):  # type: ignore[misc]  # Locust ships no types.
+class ServiceUser(User):
     """One service of a system. Subclasses name the system and the contract's part."""
 
     abstract = True
@@ -59,7 +59,7 @@ class ServiceUser(User):  # type: ignore[misc]  # Locust ships no types.
     system: str
     part: str
 
-    @task  # type: ignore[untyped-decorator]  # Locust ships no types.
+    @task
     def live(self) -> None:
         """Stay alive: the schedule and the broker decide what happens when."""
         gevent.sleep(1)
