@@ -117,13 +117,16 @@ def prefetch(run: Run, parameters: Mapping[str, Any]) -> Finding:
 
 
 def taken_back(history: History, rows: Array) -> Array:
-    """Tell which deliveries the broker took back: the same copy was delivered again later.
+    """Tell which deliveries the broker took back: it delivered the same copy again.
 
     When a mirrored queue fails over, what its consumers hold is requeued without a word, and the
-    same channel is filled anew (seen on 3.10.8).
+    same channel is filled anew (seen on 3.10.8). What was on its way over a link that fell silent
+    arrives when it heals, long after another consumer had it as redelivered (seen on 4.3.6): so a
+    copy's first delivery is the one without the flag, whenever it arrives.
     """
     copy = history.index.of_delivery[rows]
-    order = np.lexsort((history.deliveries.time_ns[rows], copy))
+    deliveries = history.deliveries
+    order = np.lexsort((deliveries.time_ns[rows], deliveries.redelivered[rows], copy))
     again = np.zeros(len(rows), bool)
     again[order[:-1]] = (copy[order[1:]] == copy[order[:-1]]) & (copy[order[:-1]] >= 0)
     return again
