@@ -1,9 +1,9 @@
 """What a message costs: `python bench/publish.py [--messages N] [--broker B] [--profile]`.
 
 One gevent process publishes and consumes with the ledger on: 1 kB, persistent, confirmed, at most
-500 unconfirmed, prefetch 100, into a classic queue with `x-max-priority` on three nodes (mirrored
-before 4.0), straight to the nodes. The consumer does not validate: PerfTest does not either.
-`--validate` adds it. CPU is this process's own.
+500 unconfirmed, prefetch 100, into a classic queue with `x-max-priority` on three nodes, straight
+to the nodes. The consumer does not validate: PerfTest does not either; `--validate` adds it, and
+`--mirrored` the contract's policy (before 4.0). CPU is this process's own.
 """
 
 import argparse
@@ -106,9 +106,11 @@ class Clients:
 
 
 @contextmanager
-def clients(cluster: LocalCluster, *, validate: bool) -> Iterator[Clients]:
+def clients(cluster: LocalCluster, *, validate: bool, mirrored: bool) -> Iterator[Clients]:
     """Give connected clients on a fresh queue."""
-    declare(Broker(cluster), VHOST, CONTRACT)
+    policies = CONTRACT.topology.policies if mirrored else ()
+    topology = CONTRACT.topology.model_copy(update={"policies": policies})
+    declare(Broker(cluster), VHOST, CONTRACT.model_copy(update={"topology": topology}))
     targets = tuple(Target(node, _direct(cluster, node)) for node in cluster.nodes)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         made = Clients(Path(folder), targets, validate=validate)
@@ -143,11 +145,12 @@ def main() -> None:
     parser.add_argument("--broker")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--mirrored", action="store_true")
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as state,
         local_cluster(BrokerSettings(), broker=asked.broker, state_dir=Path(state)) as cluster,
-        clients(cluster, validate=asked.validate) as made,
+        clients(cluster, validate=asked.validate, mirrored=asked.mirrored) as made,
     ):
         if not asked.profile:
             measure(made, asked.messages)
