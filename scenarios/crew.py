@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class Crew:
     marker: Mapping[str, str] = field(default_factory=dict)
     members: list[Member] = field(default_factory=list)
     started: dict[str, int] = field(default_factory=dict)
+    number_of: Callable[[int], int | None] = lambda _: None
 
     def start_all(self) -> dict[str, int]:
         """Start everything that the contract says; return how many of each name will call."""
@@ -151,7 +152,7 @@ class Crew:
     def _note(self, member: Member, state: str, *, meant: bool, code: int | None) -> None:
         self.journal.append(
             "process",
-            process=None,
+            process=self.number_of(member.process.pid) if state == "ended" else None,
             role=member.name,
             pid=member.process.pid,
             state=state,

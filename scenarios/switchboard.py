@@ -62,6 +62,11 @@ class Switchboard:
         with self._lock:
             return [c for c in self._callers if not c.gone and role in {None, c.role}]
 
+    def number_of(self, pid: int) -> int | None:
+        """Return the process number of a load process, living or gone, if it ever called."""
+        with self._lock:
+            return next((c.process for c in self._callers if c.pid == pid), None)
+
     def total(self, key: str) -> int:
         """Add a figure up over the latest reports of all that ever called."""
         with self._lock:

@@ -16,7 +16,7 @@ from gevent.event import Event
 
 from gameday.contracts import model
 from gameday.history.ledger import LedgerWriter
-from gameday.history.records import Disposition, Kind, Result, pack_attempt
+from gameday.history.records import COUNT_MAX, Disposition, Kind, Result, pack_attempt
 from gameday.traffic.deliveries import Delivery, Reader
 from gameday.traffic.frames import ack, integer_entry
 from gameday.traffic.identity import PERMANENT, Identity
@@ -228,6 +228,9 @@ class Consumer:
         assert who is not None, "a message without our headers is never retried"
         assert self._tools.republish is not None, "a consumer that republishes needs a sender"
         message = self._next_attempt(delivery)
+        if message.count > COUNT_MAX:
+            self._requeue(index, delivery)  # A storm: this process has used its names up.
+            return
         name = delivery.producer, delivery.sequence
         self._tools.counts[name] = message.count + 1
 
