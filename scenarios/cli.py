@@ -167,8 +167,8 @@ def _run(arguments: list[str] | None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except typer.TyperException as error:
-        said = getattr(error, "format_message", lambda: str(error))()
-        return _say(f"{said} See `gameday --help`.", USAGE)
+        say = getattr(error, "format_message", error.__str__)
+        return _say(f"{say()} See `gameday --help`.", USAGE)
     return result if isinstance(result, int) else 0
 
 
