@@ -58,13 +58,14 @@ def test_each_version_gets_the_settings_that_it_takes(sparki: Contract) -> None:
     }
     tick = {"erlang": ["-kernel net_ticktime 3"]}
     pause = "cluster_partition_handling = pause_minority"
-    poll = "raft.adaptive_failure_detector.poll_interval = 1000"
-    old = "{aten, [{poll_interval, 1000}]}"
+    poll = "raft.adaptive_failure_detector.poll_interval = 500"
+    vanished = "consumer_disconnected_timeout = 1000"
+    old = "{aten, [{poll_interval, 500}]}"
     retry = "{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 3000}]}"
     assert values == {
         "3.10.8": {"rabbitmq.conf": [pause], "advanced.config": [old, retry], **tick},
         "4.0.5": {"rabbitmq.conf": [pause, poll], "advanced.config": [retry], **tick},
-        "4.3.6": {"rabbitmq.conf": [poll], "advanced.config": [retry], **tick},
+        "4.3.6": {"rabbitmq.conf": [poll, vanished], "advanced.config": [retry], **tick},
     }
 
 
