@@ -31,6 +31,7 @@ class Member:
     role: str
     process: subprocess.Popen[bytes]
     ended: bool = False
+    replaced: bool = False
 
 
 @dataclass
@@ -71,9 +72,25 @@ class Crew:
         for _ in range(count):
             first = self.started.get(name, 0)
             self.started[name] = first + 1
-            module = "gameday.traffic.worker"
-            words = [sys.executable, "-m", module, str(self.folder), consumer.name, str(first)]
-            self._start(f"{name}-{first}", "worker", words, {})
+            self._start_worker(consumer.name, first)
+
+    def replace_ended(self) -> list[str]:
+        """Start a worker in place of each that ended, on its node, as a supervisor would."""
+        gone = [
+            each
+            for each in self.members
+            if each.role == "worker" and not each.replaced and each.process.poll() is not None
+        ]
+        for member in gone:
+            member.replaced = True
+            name, _, first = member.name.rpartition("-")
+            self._start_worker(name, int(first))
+        return [member.name for member in gone]
+
+    def _start_worker(self, name: str, first: int) -> None:
+        module = "gameday.traffic.worker"
+        words = [sys.executable, "-m", module, str(self.folder), name, str(first)]
+        self._start(f"{name}-{first}", "worker", words, {})
 
     def start(self, name: str, role: str, words: list[str], extra: Mapping[str, str]) -> Member:
         """Start one further process, such as a control's client."""

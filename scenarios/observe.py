@@ -114,6 +114,8 @@ class Tally:
             self._sent[path, channel, tag] = producer, sequence
         elif kind == Kind.CONFIRMED:
             self._confirm(path, channel, tag, at, multiple=bool(flags & Flag.MULTIPLE))
+        elif kind == Kind.RETURNED:
+            self._seen.add((producer, sequence))  # Confirmed all the same, and in no queue.
         elif kind in {Kind.DELIVERED, Kind.DRAINED}:
             self.delivered += 1
             if flags & Flag.SEEN_BY_DIGEST:

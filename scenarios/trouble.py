@@ -73,6 +73,8 @@ def _recover(game: Game, episode: Episode) -> None:
     """Wait until the cluster is healthy, give the clients their time, and compare."""
     game.broker.wait_healthy(HEALTHY_WITHIN_S)
     game.controls.after(episode.id)
+    game.watch_crew()
+    game.crew.replace_ended()
     game.screen.wait(episode.recover_s, f"recovery after {episode.name}", game.watch_crew)
     _leaders(game, episode, "after")
     note_health(game, "after-episode")
