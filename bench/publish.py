@@ -1,9 +1,10 @@
 """What a message costs: `python bench/publish.py [--messages N] [--broker B] [--profile]`.
 
 One gevent process publishes and consumes with the ledger on: 1 kB, persistent, confirmed, at most
-500 unconfirmed, prefetch 100, into a classic queue with `x-max-priority` on three nodes, straight
-to the nodes. The consumer does not validate: PerfTest does not either; `--validate` adds it, and
-`--mirrored` the contract's policy (before 4.0). CPU is this process's own.
+500 unconfirmed, prefetch 100, into a classic queue with `x-max-priority` on a cluster of three, by one
+connection each to the node that leads it, past Toxiproxy, as PerfTest would. `--spread` connects to
+all three nodes instead, so that most messages cross a proxied link twice; `--validate` adds the
+schemas, `--mirrored` the contract's policy (before 4.0). CPU is this process's own.
 """
 
 import argparse
@@ -48,7 +49,8 @@ class Clients:
 
     def __init__(self, folder: Path, targets: tuple[Target, ...], *, validate: bool) -> None:
         self.ledger = LedgerWriter(folder, "bench", 1, "bench")
-        self.sender = Sender(self.ledger, targets, Manners("bench", pool=3))
+        self.pool = len(targets)
+        self.sender = Sender(self.ledger, targets, Manners("bench", pool=self.pool))
         self._source = self._make_source()
         self._open = 0
         self._room = Event()
@@ -57,7 +59,7 @@ class Clients:
         )
         check = validator(CONTRACT) if validate else lambda *_: True
         tools = Tools(self.ledger, targets, None, check, {})
-        self.consumers = [Consumer(contract, tools, number, f"c{number}") for number in range(3)]
+        self.consumers = [Consumer(contract, tools, number, f"c{number}") for number in range(self.pool)]
 
     def _make_source(self) -> Source:
         producer = CONTRACT.producers[0].model_copy(update={"mix": Mix()})
@@ -74,7 +76,7 @@ class Clients:
     def connect(self) -> None:
         """Wait until everything is connected."""
         with gevent.Timeout(60):
-            while self.sender.open_links < 3 or not all(c.is_consuming for c in self.consumers):
+            while self.sender.open_links < self.pool or not all(c.is_consuming for c in self.consumers):
                 gevent.sleep(0.05)
 
     def move(self, count: int) -> None:
@@ -106,12 +108,16 @@ class Clients:
 
 
 @contextmanager
-def clients(cluster: LocalCluster, *, validate: bool, mirrored: bool) -> Iterator[Clients]:
+def clients(
+    cluster: LocalCluster, *, validate: bool, mirrored: bool, spread: bool
+) -> Iterator[Clients]:
     """Give connected clients on a fresh queue."""
     policies = CONTRACT.topology.policies if mirrored else ()
     topology = CONTRACT.topology.model_copy(update={"policies": policies})
     declare(Broker(cluster), VHOST, CONTRACT.model_copy(update={"topology": topology}))
-    targets = tuple(Target(node, _direct(cluster, node)) for node in cluster.nodes)
+    leader = Broker(cluster).queue_leaders(VHOST)[QUEUE]
+    chosen = cluster.nodes if spread else (leader,)
+    targets = tuple(Target(node, _direct(cluster, node)) for node in chosen)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         made = Clients(Path(folder), targets, validate=validate)
         try:
@@ -146,11 +152,14 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--validate", action="store_true")
     parser.add_argument("--mirrored", action="store_true")
+    parser.add_argument("--spread", action="store_true")
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as state,
         local_cluster(BrokerSettings(), broker=asked.broker, state_dir=Path(state)) as cluster,
-        clients(cluster, validate=asked.validate, mirrored=asked.mirrored) as made,
+        clients(
+            cluster, validate=asked.validate, mirrored=asked.mirrored, spread=asked.spread
+        ) as made,
     ):
         if not asked.profile:
             measure(made, asked.messages)
