@@ -176,6 +176,9 @@ class Consumer:
                 self._waiting.popleft()
 
     def _settle(self, index: int, delivery: Delivery) -> None:
+        if self._used_up(delivery):
+            self._reject(index, delivery)  # Its last rejection was lost with its connection.
+            return
         result = self._handle(delivery)
         self._reader.note(Kind.HANDLED, index, delivery, extra=result)
         self.served.handled += result is Result.DONE
@@ -191,6 +194,11 @@ class Consumer:
             self._republish(index, delivery)
         else:
             self._requeue(index, delivery)
+
+    def _used_up(self, delivery: Delivery) -> bool:
+        """Whether a message that never succeeds comes back beyond its limit: no further try."""
+        fails = delivery.who is not None and delivery.who.fail >= self._contract.attempts
+        return fails and self._tries(delivery) > self._contract.attempts
 
     def _handle(self, delivery: Delivery) -> Result:
         """Stand for the application: validate, then fail as the message says it shall."""
