@@ -1,6 +1,6 @@
 """Pools: a producer keeps its connections, asks for its heartbeat, and comes back by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from gameday.history.windows import BASELINE
 Array = npt.NDArray[Any]
 
 LIMIT_S = 30.0
+
+OUTAGE = "outage"
+"""The class of a fault that leaves no node running."""
 
 
 def pool(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -51,7 +54,12 @@ def _judge(
     if most > wanted or steady != wanted:
         text = f"broke Pool-Kept: {name} held {most if most > wanted else steady} connections"
         return Finding(Status.FAIL, f"{text}, not {wanted}", **figures)
-    short, at_ns = _longest_below(times, open_, wanted, run.stopped_ns)
+    outages = [
+        (each.started_ns, each.restored_ns or run.stopped_ns)
+        for each in run.faults
+        if each.fault_class == OUTAGE
+    ]
+    short, at_ns = _longest_below(times, open_, wanted, run.stopped_ns, outages)
     figures["measured"] = short
     figures["details"] = {"openings": len(mine), "connections": wanted}
     if short > limit_s:
@@ -85,8 +93,13 @@ def _in_baseline(run: Run, times: Array, open_: Array) -> int:
     return int(open_[place]) if place >= 0 else 0
 
 
-def _longest_below(times: Array, open_: Array, wanted: int, end_ns: int) -> tuple[float, int]:
-    """Return the longest stretch with fewer connections than promised, once all had stood."""
+def _longest_below(
+    times: Array, open_: Array, wanted: int, end_ns: int, outages: Sequence[tuple[int, int]]
+) -> tuple[float, int]:
+    """Return the longest stretch with fewer connections than promised, once all had stood.
+
+    While no node at all runs there is nothing to connect to: a stretch counts from its end on.
+    """
     full = np.flatnonzero(open_ >= wanted)
     if not len(full):
         return float("inf"), int(times[0])
@@ -95,8 +108,17 @@ def _longest_below(times: Array, open_: Array, wanted: int, end_ns: int) -> tupl
         if count < wanted and since is None:
             since = time
         elif count >= wanted and since is not None:
+            since = _after(since, time, outages)
             longest, at_ns = max((longest, at_ns), ((time - since) / SECOND_NS, since))
             since = None
     if since is not None:
         longest, at_ns = max((longest, at_ns), ((end_ns - since) / SECOND_NS, since))
     return longest, at_ns
+
+
+def _after(since_ns: int, until_ns: int, outages: Sequence[tuple[int, int]]) -> int:
+    """Return when a stretch begins to count: not before an outage within it has ended."""
+    for begun_ns, ended_ns in outages:
+        if begun_ns < until_ns and ended_ns > since_ns:
+            since_ns = min(max(since_ns, ended_ns), until_ns)
+    return since_ns
