@@ -1,10 +1,10 @@
 """What a message costs: `python bench/publish.py [--messages N] [--broker B] [--profile]`.
 
 One gevent process publishes and consumes with the ledger on: 1 kB, persistent, confirmed, at most
-500 unconfirmed, prefetch 100, into a classic queue with `x-max-priority` on a cluster of three, by one
-connection each to the node that leads it, past Toxiproxy, as PerfTest would. `--spread` connects to
-all three nodes instead, so that most messages cross a proxied link twice; `--validate` adds the
-schemas, `--mirrored` the contract's policy (before 4.0). CPU is this process's own.
+500 unconfirmed, prefetch 100, into a classic queue with `x-max-priority` on a cluster of three, by
+one connection each to the node that leads it, past Toxiproxy, as PerfTest would. `--spread`
+connects to all three nodes instead, so that most messages cross a proxied link twice; `--validate`
+adds the schemas, `--mirrored` the contract's policy (before 4.0). CPU is this process's own.
 """
 
 import argparse
@@ -59,7 +59,9 @@ class Clients:
         )
         check = validator(CONTRACT) if validate else lambda *_: True
         tools = Tools(self.ledger, targets, None, check, {})
-        self.consumers = [Consumer(contract, tools, number, f"c{number}") for number in range(self.pool)]
+        self.consumers = [
+            Consumer(contract, tools, number, f"c{number}") for number in range(self.pool)
+        ]
 
     def _make_source(self) -> Source:
         producer = CONTRACT.producers[0].model_copy(update={"mix": Mix()})
@@ -76,8 +78,11 @@ class Clients:
     def connect(self) -> None:
         """Wait until everything is connected."""
         with gevent.Timeout(60):
-            while self.sender.open_links < self.pool or not all(c.is_consuming for c in self.consumers):
+            while self.sender.open_links < self.pool or not self._all_consuming():
                 gevent.sleep(0.05)
+
+    def _all_consuming(self) -> bool:
+        return all(each.is_consuming for each in self.consumers)
 
     def move(self, count: int) -> None:
         """Publish and consume so many messages."""
