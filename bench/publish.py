@@ -27,12 +27,13 @@ from gameday.contracts.load import load_contract
 from gameday.contracts.model import Consumer as ConsumerContract
 from gameday.contracts.model import Mix
 from gameday.history.ledger import LedgerWriter
-from gameday.traffic.consumer import Consumer, Tools
+from gameday.traffic.consumer import Consumer
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Route, Sequences, Source
 from gameday.traffic.sender import Sender
 from gameday.traffic.session import validator
+from gameday.traffic.settling import Tools
 from scenarios.prepare import declare
 
 CONTRACT = load_contract("sparki")

@@ -20,12 +20,14 @@ from gameday.errors import HarnessError
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import PROCESS_MAX
 from gameday.traffic.arrivals import Poisson
-from gameday.traffic.consumer import Consumer, Tools, Validate
+from gameday.traffic.consumer import Consumer
+from gameday.traffic.handler import Validate
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Route, Sequences, Source
 from gameday.traffic.publisher import Publisher
 from gameday.traffic.sender import Sender
+from gameday.traffic.settling import Tools
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,14 @@ from gevent.event import Event
 from gameday.contracts import model
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Disposition
-from gameday.traffic.consumer import Consumer, Tools
+from gameday.traffic.consumer import Consumer
 from gameday.traffic.crash import end_on_defects
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Outgoing, Route, Sequences
 from gameday.traffic.sender import Sender
 from gameday.traffic.session import open_ledger, targets_from_environment
+from gameday.traffic.settling import Tools
 from gameday.traffic.wire import SOCKET_NAME, Wire
 
 AUTOMATIC_ACK = "control-automatic-ack"
