@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chaos import probes, runs
 from chaos.rescue import Rescue, rescue
-from chaos.reverts import TROUBLE
+from chaos.revert import TROUBLE
 from chaos.runs import RunRecord
 from chaos.watchdog import END_WITHIN_S, watchdog_of
 from gameday.clusters import residue

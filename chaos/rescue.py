@@ -11,8 +11,7 @@ from pathlib import Path
 
 from chaos import runs, steps
 from chaos.journal import FILE_NAME, Journal, read
-from chaos.revert import Target
-from chaos.reverts import TROUBLE
+from chaos.revert import TROUBLE, Target
 from chaos.runs import RunRecord
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.record import FILE_NAME as CLUSTER_FILE

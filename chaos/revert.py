@@ -1,15 +1,21 @@
 """How a fault is undone, as data, and what was seen, as data.
 
-A `Revert` is written into the journal before the fault is applied; `reverts.py` knows each kind
-and can carry it out in another process that has nothing but the journal and the cluster.
+A `Revert` is written into the journal before the fault is applied; `reverts.py` knows each kind's
+`Recipe` and can carry it out in another process that has nothing but the journal and the cluster.
 """
 
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gameday.clusters.cluster import Address, ControlledCluster, How, LinkControl, NodeControl
-from gameday.errors import PrepareError
+from gameday.errors import HarnessError, PrepareError
+
+Values = Mapping[str, Any]
+
+TROUBLE = (HarnessError, OSError, subprocess.SubprocessError)
+"""What can go wrong while somebody undoes something, or looks at it."""
 
 
 class SpareLinks(Protocol):
@@ -50,3 +56,26 @@ class Seen:
 
 class NotRestoredError(PrepareError):
     """Something that we changed is not as it was; the text says what and what to do."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to undo, how to see that it is healed and within which time, and another way to undo.
+
+    `alone` is the part that needs no cluster, for when the cluster is gone.
+    """
+
+    revert: Callable[[Target, Values], None]
+    healed: Callable[[Target, Values], Seen]
+    within_s: float
+    fallback: Callable[[Target, Values], None] | None = None
+    alone: Callable[[Values], None] | None = None
+
+
+def leave(_cluster: Target, _values: Values) -> None:
+    """There is nothing to undo: what is gone is gone, and its absence disturbs nobody."""
+
+
+def nothing_left(_cluster: Target, _values: Values) -> Seen:
+    """There is nothing to heal."""
+    return Seen(yes=True)

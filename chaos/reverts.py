@@ -6,15 +6,12 @@ in part, not at all, or undone before.
 """
 
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
 from chaos import probes
-from chaos.revert import Seen, Target
+from chaos.revert import Recipe, Seen, Target, Values, leave, nothing_left
 from gameday.clusters import limits
 from gameday.clusters.broker import Broker
 from gameday.clusters.cluster import Link
@@ -22,36 +19,8 @@ from gameday.clusters.processes import ProcessRef, is_alive, send_signal
 from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
-Values = Mapping[str, Any]
-
 NOTICED_WITHIN_S = 6.0
 PAUSES_WITHIN_S = 2.0
-
-TROUBLE = (HarnessError, OSError, subprocess.SubprocessError)
-"""What can go wrong while somebody undoes something, or looks at it."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to undo, how to see that it is healed and within which time, and another way to undo.
-
-    `alone` is the part that needs no cluster, for when the cluster is gone.
-    """
-
-    revert: Callable[[Target, Values], None]
-    healed: Callable[[Target, Values], Seen]
-    within_s: float
-    fallback: Callable[[Target, Values], None] | None = None
-    alone: Callable[[Values], None] | None = None
-
-
-def leave(_cluster: Target, _values: Values) -> None:
-    """There is nothing to undo: what is gone is gone, and its absence disturbs nobody."""
-
-
-def nothing_left(_cluster: Target, _values: Values) -> Seen:
-    """There is nothing to heal."""
-    return Seen(yes=True)
 
 
 def start_nodes(cluster: Target, values: Values) -> None:

@@ -15,8 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chaos.journal import Journal, read
-from chaos.revert import NotRestoredError, Revert, Seen, Target
-from chaos.reverts import RECIPES, TROUBLE, Recipe
+from chaos.revert import TROUBLE, NotRestoredError, Recipe, Revert, Seen, Target
+from chaos.reverts import RECIPES
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 

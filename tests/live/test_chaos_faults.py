@@ -17,7 +17,8 @@ from chaos.fault import Fault, Nothing, Site, Together
 from chaos.journal import FILE_NAME, Journal, read, verify
 from chaos.links import CutClients, Isolate, SwallowThenClose
 from chaos.nodes import KillAllNodes, KillNode
-from chaos.reverts import RECIPES, leave
+from chaos.revert import leave
+from chaos.reverts import RECIPES
 from chaos.traffic import Client, NoTraffic
 from gameday.clusters import limits
 from gameday.clusters.broker import Broker

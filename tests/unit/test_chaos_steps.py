@@ -16,8 +16,8 @@ from chaos.fault import Nothing, Single, Site, Together
 from chaos.interrupts import Interrupts
 from chaos.journal import Journal, read, verify
 from chaos.rescue import open_faults
-from chaos.revert import NotRestoredError, Revert, Seen, Target
-from chaos.reverts import RECIPES, Recipe, process_goes_on
+from chaos.revert import NotRestoredError, Recipe, Revert, Seen, Target
+from chaos.reverts import RECIPES, process_goes_on
 from chaos.steps import undo
 from chaos.steps import verify as verify_healed
 from chaos.watchdog import overdue
