@@ -5,6 +5,7 @@ and the same windows give the same times, whatever the broker does meanwhile: a 
 not lower the offered load. Latency counts from these times.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,20 @@ class Schedule(Protocol):
         ...
 
 
+def _first_from(when: Callable[[int], float], at_s: float, near: float) -> int:
+    """Return the first message that is due at a time or later; `near` is its number, rounded off.
+
+    By the due times themselves: a rounded number would put a message into the window before or
+    after its own, and two schedules joined would then be out of order.
+    """
+    number = max(0, round(near))
+    while number > 0 and when(number - 1) >= at_s:
+        number -= 1
+    while when(number) < at_s:
+        number += 1
+    return number
+
+
 @dataclass(frozen=True)
 class Constant:
     """One message each 1 / rate seconds."""
@@ -30,9 +45,11 @@ class Constant:
 
     def due(self, start_s: float, end_s: float) -> Times:
         """Message n is due at n / rate."""
-        first = int(np.ceil(start_s * self.rate_per_s - 1e-9))
-        last = int(np.ceil(end_s * self.rate_per_s - 1e-9))
+        first, last = (self._first(at_s) for at_s in (start_s, end_s))
         return np.arange(first, last) / self.rate_per_s
+
+    def _first(self, at_s: float) -> int:
+        return _first_from(lambda n: n / self.rate_per_s, at_s, at_s * self.rate_per_s)
 
 
 @dataclass(frozen=True)
@@ -64,8 +81,10 @@ class Ramp:
 
     def due(self, start_s: float, end_s: float) -> Times:
         """Message n is due when n messages' worth of rate has passed."""
-        first, last = np.ceil([self._passed(start_s) - 1e-9, self._passed(end_s) - 1e-9])
-        return np.array([self._when(n) for n in range(int(first), int(last))], dtype=np.float64)
+        first, last = (
+            _first_from(self._when, at_s, self._passed(at_s)) for at_s in (start_s, end_s)
+        )
+        return np.array([self._when(n) for n in range(first, last)], dtype=np.float64)
 
     def _passed(self, at_s: float) -> float:
         climbing = min(at_s, self.over_s)
@@ -80,7 +99,7 @@ class Ramp:
         slope = (self.to_per_s - self.from_per_s) / self.over_s
         if slope == 0:
             return number / self.from_per_s
-        root = np.sqrt(self.from_per_s**2 + 2 * slope * number)
+        root = np.sqrt(max(0.0, self.from_per_s**2 + 2 * slope * number))
         return float((root - self.from_per_s) / slope)
 
 
