@@ -18,8 +18,8 @@ from gameday.errors import HarnessError
 from scenarios.attached import AttachedFacts
 from scenarios.controls import Controls
 from scenarios.crew import Crew
+from scenarios.scenario import main_queue
 from scenarios.screen import Screen
-from scenarios.suites import main_queue
 from scenarios.switchboard import Switchboard
 
 

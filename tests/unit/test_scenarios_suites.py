@@ -10,6 +10,7 @@ import pytest
 from chaos.plan import FILE_NAME, Plan, load_plan
 from gameday.clusters.cluster import ALL_POWERS
 from gameday.contracts.load import load_contract
+from gameday.contracts.model import Play
 from gameday.contracts.topology import settings_for
 from gameday.errors import UsageError
 from scenarios.claims import claims
@@ -94,6 +95,40 @@ def test_every_scenario_can_be_chosen(name: str) -> None:
     chosen = [each.id for each in plan_of("full", scenario=name).episodes]
 
     assert set(chosen) == {"control", name}
+
+
+def test_a_contracts_own_suite_is_played() -> None:
+    """A contract's suite is played in its order, with its times, targets and parameters."""
+    plays = (
+        Play(scenario="kill-leader", for_s=2, recover_s=3, target="deployments"),
+        Play(scenario="poison", parameters={"count": 7}),
+        Play(scenario="kill-leader"),
+    )
+    contract = CONTRACT.model_copy(update={"suites": {"smoke": plays}})
+
+    first, second, third = build_plan(contract, options(), ALL_POWERS).episodes
+
+    assert (first.id, first.for_s, first.recover_s) == ("kill-leader", 2, 3)
+    assert first.faults[0].target == "leader of deployments"
+    assert second.faults[0].parameters == {"count": 7}
+    assert (third.id, third.faults[0].target) == ("kill-leader-2", "leader of builds")
+
+
+def test_a_play_with_an_unknown_parameter_is_refused() -> None:
+    """A parameter that no fault of the scenario knows is one sentence, not silence."""
+    plays = (Play(scenario="poison", parameters={"cuont": 7}),)
+    contract = CONTRACT.model_copy(update={"suites": {"smoke": plays}})
+
+    with pytest.raises(UsageError, match=r"poison knows no parameter 'cuont', but count"):
+        build_plan(contract, options(), ALL_POWERS)
+
+
+def test_a_suite_with_an_unknown_scenario_is_refused() -> None:
+    """A contract that plays what does not exist is one sentence with what does."""
+    contract = CONTRACT.model_copy(update={"suites": {"smoke": (Play(scenario="flood"),)}})
+
+    with pytest.raises(UsageError, match=r"sparki: suites: there is no scenario 'flood'"):
+        build_plan(contract, options(), ALL_POWERS)
 
 
 def test_an_unknown_scenario_is_refused() -> None:

@@ -1,0 +1,39 @@
+"""Every scenario, by family: one literal tuple, in the order in which lists show them."""
+
+from chaos.plan import Entry
+from scenarios.library.alarms import DISK_ALARM, MEMORY_ALARM
+from scenarios.library.clients import (
+    CLIENTS_REFUSED,
+    CLIENTS_SILENT,
+    POISON,
+    WORKER_KILLED,
+    WORKER_SIGTERM,
+)
+from scenarios.library.links import PARTITION_RESET, PARTITION_SILENT
+from scenarios.library.nodes import KILL_ALL, KILL_LEADER
+from scenarios.scenario import Scenario
+
+CONTROL = Scenario(
+    name="control",
+    claim="Nothing is broken: what fails here is not a fault's doing.",
+    for_s=5,
+    recover_s=1,
+    faults=lambda _: (Entry(kind="nothing"),),
+)
+
+SCENARIOS = (
+    CONTROL,
+    KILL_LEADER,
+    PARTITION_RESET,
+    PARTITION_SILENT,
+    DISK_ALARM,
+    MEMORY_ALARM,
+    POISON,
+    CLIENTS_REFUSED,
+    CLIENTS_SILENT,
+    WORKER_SIGTERM,
+    WORKER_KILLED,
+    KILL_ALL,
+)
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

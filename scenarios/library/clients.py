@@ -1,0 +1,56 @@
+"""Scenarios of clients that are cut off, told to go, or fed what they cannot handle."""
+
+from chaos.plan import Entry
+from scenarios.scenario import Cast, Scenario
+
+NODES = ("r1", "r2", "r3")
+
+
+def _every_node(cast: Cast, how: str) -> tuple[Entry, ...]:
+    return tuple(cast.entry("cut_clients", node, how=how) for node in NODES)
+
+
+CLIENTS_REFUSED = Scenario(
+    name="clients-refused",
+    claim="Every client connection is closed and new ones are refused: callers are told, and "
+    "clients come back by themselves.",
+    for_s=5,
+    recover_s=8,
+    faults=lambda cast: _every_node(cast, "reset"),
+)
+
+CLIENTS_SILENT = Scenario(
+    name="clients-silent",
+    claim="Every client's packets vanish without a word: callers are told by their own time-outs, "
+    "and clients come back by themselves.",
+    for_s=8,
+    recover_s=10,
+    faults=lambda cast: _every_node(cast, "silent"),
+)
+
+WORKER_SIGTERM = Scenario(
+    name="worker-sigterm",
+    claim="A worker that is told to stop finishes what it holds: nothing is lost or done twice.",
+    for_s=4,
+    recover_s=6,
+    faults=lambda cast: (
+        cast.entry("signal_client", f"worker of {cast.consumer.queue}", signal="SIGTERM"),
+    ),
+)
+
+WORKER_KILLED = Scenario(
+    name="worker-killed",
+    claim="A worker is killed with messages in its hands: others get them, marked as redelivered.",
+    for_s=4,
+    recover_s=6,
+    faults=lambda cast: (cast.entry("kill_client", f"worker of {cast.consumer.queue}"),),
+)
+
+POISON = Scenario(
+    name="poison",
+    claim="A burst of messages that nobody can handle ends in the dead-letter queues, and good "
+    "messages flow on.",
+    for_s=3,
+    recover_s=4,
+    faults=lambda cast: (cast.entry("poison", cast.target, count=60),),
+)
