@@ -1,4 +1,4 @@
-"""The embedded cluster: three RabbitMQ nodes as processes on loopback, every link proxied.
+"""The embedded cluster: RabbitMQ nodes as processes on loopback, every link proxied.
 
     claim ports -> write cluster.json -> epmd -> toxiproxy -> nodes -> healthy
 
@@ -55,13 +55,13 @@ def default_state_dir() -> Path:
 class LocalCluster(LocalNodes, LocalLinks, LocalControl):
     """A running local cluster, with every power."""
 
-    nodes: tuple[str, ...] = NODES
     powers = ALL_POWERS
 
     def __init__(self, record: ClusterRecord) -> None:
         LocalControl.__init__(self, record)
         LocalLinks.__init__(self, record)
         LocalNodes.__init__(self, record, self)
+        self.nodes: tuple[str, ...] = NODES[: record.node_count]
 
     @property
     def record(self) -> ClusterRecord:
@@ -137,6 +137,7 @@ def local_cluster(
     settings: BrokerSettings,
     *,
     broker: str | None = None,
+    nodes: int = len(NODES),
     state_dir: Path | None = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[LocalCluster]:
@@ -144,6 +145,7 @@ def local_cluster(
     cluster = start_local(
         settings,
         broker=broker,
+        nodes=nodes,
         state_dir=state_dir or default_state_dir(),
         progress=progress,
     )
@@ -157,10 +159,11 @@ def start_local(
     settings: BrokerSettings,
     *,
     broker: str | None = None,
+    nodes: int = len(NODES),
     state_dir: Path,
     progress: Progress = lambda _: None,
 ) -> LocalCluster:
-    """Start a cluster and return it when every node serves; on any failure nothing stays."""
+    """Start a cluster of up to three nodes; return it when all serve, or leave nothing behind."""
     state_dir = _usable(state_dir)
     release = find_release(broker)
     toxiproxy = find_binary()
@@ -176,6 +179,7 @@ def start_local(
         toxiproxy=toxiproxy,
         username="gameday",
         owner=owner,
+        node_count=nodes,
     )
     with ExitStack() as undo:
         undo.callback(claim.release)
@@ -222,7 +226,7 @@ def _start_processes(cluster: LocalCluster, claim: Claim, progress: Progress) ->
     cluster.start_toxiproxy()
     _start_nodes(cluster, progress)
     # Noted before anything can change them: whoever comes later restores these values.
-    noted = {node: read_limits(cluster, node).as_json() for node in NODES}
+    noted = {node: read_limits(cluster, node).as_json() for node in cluster.nodes}
     cluster.record.note_value(LIMITS, noted)
 
 
@@ -233,13 +237,14 @@ def _start_nodes(cluster: LocalCluster, progress: Progress) -> None:
     schema and dies. All the same they start together, which takes the time: the links are cut
     until the first serves, and then those of one node more are mended at a time.
     """
-    in_turn = cluster.record.release.major_minor < FIRST_FORMS_BELOW
+    nodes = cluster.nodes
+    in_turn = len(nodes) > 1 and cluster.record.release.major_minor < FIRST_FORMS_BELOW
     if in_turn:
-        cluster.cut(permutations(NODES, 2), "reset")
-    for node in NODES:
+        cluster.cut(permutations(nodes, 2), "reset")
+    for node in nodes:
         cluster.start(node, wait=False)
-    for count, node in enumerate(NODES, start=1):
+    for count, node in enumerate(nodes, start=1):
         if in_turn:
-            cluster.mend(permutations(NODES[:count], 2))
+            cluster.mend(permutations(nodes[:count], 2))
         cluster.wait_serving(node)
         progress(f"{node} serves")

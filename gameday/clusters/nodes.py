@@ -42,7 +42,7 @@ def write_configuration(record: ClusterRecord) -> None:
     replace(record.folder / "control.inetrc", control_inetrc())
     replace(record.folder / "enabled_plugins", enabled_plugins(record.settings))
     replace(record.folder / "advanced.config", advanced_config(record.settings))
-    for number in range(1, NODE_COUNT + 1):
+    for number in range(1, record.node_count + 1):
         text = rabbitmq_conf(
             record.settings,
             record.ports,
@@ -50,6 +50,7 @@ def write_configuration(record: ClusterRecord) -> None:
             username=record.username,
             password=record.password,
             first_forms=record.release.major_minor < FIRST_FORMS_BELOW,
+            node_count=record.node_count,
         )
         replace(record.folder / f"r{number}.conf", text)
         replace(record.folder / f"r{number}.inetrc", node_inetrc(number))

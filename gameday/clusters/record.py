@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gameday.clusters.ports import Ports
+from gameday.clusters.ports import NODE_COUNT, Ports
 from gameday.clusters.processes import ProcessRef
 from gameday.clusters.release import Release
 from gameday.clusters.settings import BrokerSettings
@@ -37,6 +37,7 @@ class ClusterRecord:
     username: str
     owner: ProcessRef
     kept: bool = False
+    node_count: int = NODE_COUNT
 
     @property
     def home(self) -> Path:
@@ -127,6 +128,7 @@ def load_record(folder: Path) -> ClusterRecord:
         username=values["username"],
         owner=ProcessRef(**values["owner"]),
         kept=values["kept"],
+        node_count=values["node_count"],
     )
 
 

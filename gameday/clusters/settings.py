@@ -42,6 +42,7 @@ def rabbitmq_conf(
     username: str,
     password: str,
     first_forms: bool,
+    node_count: int = NODE_COUNT,
 ) -> str:
     """Return one node's `rabbitmq.conf`; it holds the password, so the file must be private."""
     lines = [
@@ -50,7 +51,7 @@ def rabbitmq_conf(
         f"management.tcp.port = {ports.management(node)}",
         f"cluster_name = gameday-{ports.base}",
         "cluster_partition_handling = pause_minority",
-        *_peer_lines(node, first_forms=first_forms),
+        *_peer_lines(node, node_count, first_forms=first_forms),
         f"default_user = {username}",
         f"default_pass = {password}",
         *_prometheus_lines(settings, ports, node),
@@ -59,7 +60,7 @@ def rabbitmq_conf(
     return "\n".join([*lines, ""])
 
 
-def _peer_lines(node: int, *, first_forms: bool) -> list[str]:
+def _peer_lines(node: int, node_count: int, *, first_forms: bool) -> list[str]:
     """How an empty node finds its cluster.
 
     Before 4.0 three empty nodes race for a lock with a random back-off of up to 8 s and wait 5 s
@@ -69,7 +70,7 @@ def _peer_lines(node: int, *, first_forms: bool) -> list[str]:
     lines = ["cluster_formation.peer_discovery_backend = classic_config"]
     if first_forms and node == 1:
         return lines
-    peers = sorted({1, node}) if first_forms else range(1, NODE_COUNT + 1)
+    peers = sorted({1, node}) if first_forms else range(1, node_count + 1)
     lines += [f"cluster_formation.classic_config.nodes.{i} = {erlang_name(i)}" for i in peers]
     if first_forms:
         lines += [

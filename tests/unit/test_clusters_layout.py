@@ -187,3 +187,19 @@ def test_texts_become_bytes_and_never_source(text: str) -> None:
     assert set(source) <= set("<>,0123456789")
     numbers = [int(number) for number in source[2:-2].split(",") if number]
     assert bytes(numbers).decode() == text
+
+
+@pytest.mark.parametrize("first_forms", [True, False])
+def test_a_single_node_looks_for_nobody_else(first_forms: bool) -> None:
+    """One node's configuration names no second node, whatever the version."""
+    text = rabbitmq_conf(
+        BrokerSettings(),
+        Ports(BASE),
+        1,
+        username="u",
+        password="p",  # noqa: S106 - a stand-in.
+        first_forms=first_forms,
+        node_count=1,
+    )
+    assert "r2@" not in text
+    assert "r3@" not in text
