@@ -89,6 +89,17 @@ class Breaking(Protocol):
     def parameters(self) -> Mapping[str, Any]:
         """How it strikes."""
 
+    @property
+    def takes_s(self) -> float:
+        """How long it may take to apply beyond a moment; the watchdog allows for it."""
+
+    @property
+    def shows_after_s(self) -> float:
+        """How long it may be in force before it can be seen; looking goes on for longer."""
+
+    def roles(self, site: Site, /) -> Mapping[str, Any] | None:
+        """Return which queues its victim leads and follows now; none where it has no victim."""
+
     def capture(self, site: Site, /) -> Revert:
         """Return how to undo it, with the original values, before anything is changed."""
 
@@ -103,6 +114,9 @@ class Breaking(Protocol):
 class Single:
     """What all faults with one target share: the first field is the target."""
 
+    takes_s: ClassVar[float] = 0.0
+    shows_after_s: ClassVar[float] = 0.0
+
     @property
     def target(self) -> str:
         """What it strikes."""
@@ -113,6 +127,10 @@ class Single:
     def parameters(self) -> dict[str, Any]:
         """How it strikes."""
         return {each.name: getattr(self, each.name) for each in fields(self)[1:]}
+
+    def roles(self, _site: Site, /) -> Mapping[str, Any] | None:
+        """Return nothing: it strikes no node of its own."""
+        return None
 
     def inject(self: Breaking, site: Site) -> AbstractContextManager[None]:
         """Break it for as long as the context is open."""

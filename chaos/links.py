@@ -9,31 +9,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from typing import ClassVar
 
 from chaos import probes, steps, watch
 from chaos.fault import Single, Site
 from chaos.revert import Revert, Seen
+from chaos.victims import OnNode, links_around
 from gameday.clusters.broker import Broker
-from gameday.clusters.cluster import How, Link
+from gameday.clusters.cluster import How
 from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 REFUSALS = {"econnrefused", "closed", "econnreset", "refused"}
 
 
-def links_around(site: Site, node: str) -> list[Link]:
-    """Return every directed link of a node, both ways."""
-    if node not in site.cluster.nodes:
-        known = ", ".join(site.cluster.nodes)
-        raise HarnessError(f"there is no node {node}; there are {known}.")
-    others = [each for each in site.cluster.nodes if each != node]
-    return list(chain.from_iterable(((node, other), (other, node)) for other in others))
-
-
 @dataclass(frozen=True)
-class Isolate(Single):
+class Isolate(OnNode):
     """Part one node from all others; its clients still reach it."""
 
     node: str

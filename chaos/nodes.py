@@ -10,6 +10,7 @@ from typing import ClassVar
 from chaos import probes
 from chaos.fault import Single, Site
 from chaos.revert import Revert, Seen
+from chaos.victims import OnNode
 from gameday.errors import HarnessError
 
 
@@ -31,7 +32,7 @@ def _dead(site: Site, node: str) -> bool:
 
 
 @dataclass(frozen=True)
-class KillNode(Single):
+class KillNode(OnNode):
     """Kill one node at once; it is started again when the fault ends."""
 
     node: str

@@ -61,7 +61,8 @@ def carry_out(fault: "Breaking", site: "Site") -> Iterator[None]:
         fault.apply(site)
         opened.note(site.journal, "applied")
         site.at("applied")
-        seen = look(partial(fault.observe, site), site.interrupts.limit_s(OBSERVED_WITHIN_S))
+        within_s = OBSERVED_WITHIN_S + fault.shows_after_s
+        seen = look(partial(fault.observe, site), site.interrupts.limit_s(within_s))
         step = "observed" if seen else "not_observed"
         opened.note(site.journal, step, evidence=seen.evidence)
         site.at("observed")
@@ -83,8 +84,10 @@ def _intend(fault: "Breaking", site: "Site") -> Open:
         "parameters": dict(fault.parameters),
     }
     opened = Open(f"{site.episode}.{next(site.numbers)}", facts, revert)
-    ttl_s = site.for_s + MARGIN_S
-    opened.note(site.journal, "intent", revert=asdict(revert), ttl_s=ttl_s)
+    ttl_s = site.for_s + fault.takes_s + fault.shows_after_s + MARGIN_S
+    roles = fault.roles(site)
+    more = {} if roles is None else {"roles": dict(roles)}
+    opened.note(site.journal, "intent", revert=asdict(revert), ttl_s=ttl_s, **more)
     return opened
 
 

@@ -12,6 +12,7 @@ from gameday.history.checks import CHECKS, HARNESS
 from scenarios.suites import scenario_names
 from tests.fakes import BUGS
 from tests.mutants.test_mutants import FAMILIES
+from tests.write_faults import DOCUMENT, document, live_tests
 
 ROOT = Path(__file__).parent.parent
 CATALOGUE = ROOT / "docs" / "catalogue.md"
@@ -55,6 +56,24 @@ def test_the_readme_explains_every_exit_code() -> None:
     rows = names_in(section(ROOT / "README.md", "Exit codes"))
 
     assert rows == EXIT_CODES
+
+
+def test_the_faults_document_is_the_codes() -> None:
+    """docs/faults.md is what the docstrings, the live tests and the recorded times make of it."""
+    written = DOCUMENT.read_text(encoding="utf-8")
+
+    assert written == document(), "run `python -m tests.write_faults`"
+
+
+PLAYED = {"Nothing", "Poison"}
+"""Faults that break nothing of the broker's; whole runs play them."""
+
+
+def test_every_fault_has_a_live_test() -> None:
+    """Each fault of the catalogue is used by a test on a real cluster."""
+    without = {fault.__name__ for fault in KINDS.values()} - PLAYED - live_tests().keys()
+
+    assert not without, f"write a live test in tests/live/test_chaos_*.py for {sorted(without)}"
 
 
 def links_of(path: Path) -> list[str]:

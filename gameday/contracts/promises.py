@@ -39,8 +39,12 @@ CheckName = Literal[
 Power = Literal[
     "kill_node",
     "stop_node",
+    "stop_app",
     "pause_node",
+    "wipe_node",
+    "forget_node",
     "partition",
+    "slow_link",
     "client_link",
     "disk_alarm",
     "memory_alarm",

@@ -13,8 +13,27 @@ from typing import Any
 
 Line = Mapping[str, Any]
 
-ON_NODES = frozenset({"node_kill", "partition_reset", "partition_silent"})
-"""The classes of fault that strike a node."""
+ON_NODES = frozenset(
+    {
+        "node_kill",
+        "node_stop",
+        "node_pause",
+        "node_loss",
+        "partition_reset",
+        "partition_silent",
+        "partition_partial",
+    }
+)
+"""The classes of fault that strike the node that leads, while the others are to go on."""
+
+FOLLOWER = "follower_kill"
+"""The class of a fault that strikes a node which leads nothing: no failover is to be seen."""
+
+ROLLING = "node_rolling"
+"""The class of a fault that takes nodes away one after another: every queue is struck."""
+
+LEADERS_MOVE = ON_NODES | {FOLLOWER, ROLLING, "outage"}
+"""The classes of fault under which a queue may change its leader unseen."""
 
 FIRST = "0" * 64
 _SEAL = ', "hash": "'
@@ -68,6 +87,8 @@ class Fault:
     parameters: Mapping[str, Any]
     steps: Mapping[str, int]
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    roles: Mapping[str, Any] | None = None
+    """Which queues its victim led and followed when it was meant to begin; None: nobody noted."""
 
     @property
     def started_ns(self) -> int:
@@ -104,6 +125,7 @@ def _fault(lines: list[Line]) -> Fault:
     return Fault(
         first["fault"], first["episode"], first["kind"], first["fault_class"],
         str(first["target"]), first.get("parameters", {}), steps, evidence,
+        first.get("roles"),
     )  # fmt: skip
 
 

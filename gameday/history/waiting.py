@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gameday.history.blocking import spans
 from gameday.history.history import History
-from gameday.history.journal import ON_NODES, Line, events, faults
+from gameday.history.journal import LEADERS_MOVE, Line, events, faults
 from gameday.history.links import NEVER
 from gameday.history.outcomes import Outcome
 
@@ -117,7 +117,7 @@ def leaders(journal: tuple[Line, ...], queue: str) -> Leaders:
     stretches += [
         (fault.started_ns, fault.restored_ns or NEVER - 1)
         for fault in faults(journal)
-        if fault.fault_class in ON_NODES
+        if fault.fault_class in LEADERS_MOVE
         and not any(fault.started_ns < time < (fault.restored_ns or NEVER) for time in times)
     ]
     joined = spans([(0, start, end) for start, end in stretches])

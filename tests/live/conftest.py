@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from chaos.fault import Site
+from chaos.journal import FILE_NAME, Journal
 from gameday.clusters import residue
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster, local_cluster
@@ -60,6 +62,13 @@ def broker(cluster: LocalCluster) -> Iterator[Broker]:
     facts.wait_healthy(60)
     yield facts
     put_right(cluster)
+
+
+@pytest.fixture
+def site(cluster: LocalCluster, broker: Broker, tmp_path: Path) -> Site:
+    """Give faults a site on the session's cluster, with a journal of its own."""
+    del broker  # It makes sure that the cluster is healthy before, and put right after.
+    return Site(cluster, Journal(tmp_path / FILE_NAME)).for_episode("e1", 10)
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from chaos_stand import WHOLE, evidence, healthy, steps_of
 
 from chaos import probes
 from chaos.alarms import DiskAlarm, MemoryAlarm
 from chaos.clients import KillClient, SignalClient
 from chaos.fault import Fault, Nothing, Site, Together
-from chaos.journal import FILE_NAME, Journal, read, verify
+from chaos.journal import FILE_NAME, Journal, read
 from chaos.links import CutClients, Isolate, SwallowThenClose
 from chaos.nodes import KillAllNodes, KillNode
 from chaos.revert import leave
@@ -27,40 +27,6 @@ from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def site(cluster: LocalCluster, broker: Broker, tmp_path: Path) -> Site:
-    """Give a site on the session's cluster, with a journal of its own."""
-    return Site(cluster, Journal(tmp_path / FILE_NAME)).for_episode("e1", 10)
-
-
-def steps_of(site: Site, fault: str = "e1.1") -> list[str]:
-    """Return the steps of one fault's life."""
-    lines = read(site.journal.path)
-    return [each["step"] for each in lines if each["event"] == "fault" and each["fault"] == fault]
-
-
-def evidence(site: Site, step: str, fault: str = "e1.1") -> dict[str, Any]:
-    """Return what was seen at one step."""
-    [line] = [
-        each
-        for each in read(site.journal.path)
-        if each["event"] == "fault" and each["fault"] == fault and each["step"] == step
-    ]
-    return dict(line["evidence"])
-
-
-WHOLE = ["intent", "applied", "observed", "reverting", "reverted", "restored"]
-
-
-def healthy(site: Site) -> None:
-    """Assert that the journal is whole and that the cluster has nothing to complain of."""
-    assert steps_of(site) == WHOLE
-    assert verify(site.journal.path) == []
-    assert Broker(site.cluster).problems() == []
-    assert site.cluster.toxics() == []
-    assert site.cluster.disabled_proxies() == []
 
 
 def test_a_killed_node_has_a_new_process_afterwards(site: Site) -> None:

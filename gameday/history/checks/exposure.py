@@ -10,12 +10,15 @@ from typing import Any
 from gameday.history.blocking import ALARMS
 from gameday.history.checks.select import queue_mask
 from gameday.history.finding import Finding, Status, unknown
-from gameday.history.journal import ON_NODES, Fault, events
+from gameday.history.journal import FOLLOWER, ON_NODES, ROLLING, Fault, events
 from gameday.history.outcomes import Outcome
 from gameday.history.run import Run
 
 LEAST = 50
 """How many confirmed and unsettled copies must lie in a victim's queues when it is struck."""
+
+AT_RISK = ON_NODES | {FOLLOWER, ROLLING}
+"""The classes of fault that must find something to lose."""
 
 
 def exposure(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -24,7 +27,7 @@ def exposure(run: Run, parameters: Mapping[str, Any]) -> Finding:
     classes = parameters.get("fault_classes")
     faults = [each for each in run.faults if classes is None or each.fault_class in classes]
     missing = [*_absent(run, classes), *(text for each in faults for text in _lacks(run, each))]
-    struck = [each for each in faults if each.fault_class in ON_NODES]
+    struck = [each for each in faults if each.fault_class in AT_RISK]
     backlogs = [backlog(run, each) for each in struck]
     figures: dict[str, Any] = {
         "measured": min(backlogs, default=None), "unit": "copies at risk", "threshold": least,
@@ -61,6 +64,8 @@ def _lacks(run: Run, fault: Fault) -> Iterator[str]:
         yield f"{name} was not seen healed"
     if fault.fault_class in ON_NODES:
         yield from _victim_lacks(run, fault, name)
+    if fault.fault_class == FOLLOWER:
+        yield from _follower_lacks(run, fault, name)
     if fault.fault_class in ALARMS and not _blocked_anybody(run, fault):
         yield f"{name} blocked no publisher"
 
@@ -78,14 +83,38 @@ def _victim_lacks(run: Run, fault: Fault, name: str) -> Iterator[str]:
         yield f"{name}: no consumer was on its victim"
 
 
+def _follower_lacks(run: Run, fault: Fault, name: str) -> Iterator[str]:
+    """Say why the kill of a follower was none: it led, or it held no copy."""
+    used = run.history.roles.consumed
+    if fault.roles is None:
+        yield f"{name}: nobody looked what its victim was to the queues"
+        return
+    led = sorted(used & set(fault.roles["leads"]))
+    if led:
+        yield f"{name}: its victim led {', '.join(led)}, so it was no follower"
+    if not followed_by_victim(run, fault):
+        yield f"{name}: its victim held no copy of a queue in use"
+
+
+def followed_by_victim(run: Run, fault: Fault) -> frozenset[str]:
+    """Return the queues with consumers of which a fault's victim held a copy and led none."""
+    return frozenset((fault.roles or {}).get("follows", ())) & run.history.roles.consumed
+
+
 def led_by_victim(run: Run, fault: Fault) -> frozenset[str]:
-    """Return the queues with consumers that a fault's victim led when it was struck."""
+    """Return the queues with consumers that a fault's victim led when it was struck.
+
+    The fault's own record counts where there is one: a fault that struck a follower struck none
+    of the queues that the node led which the run had made the leader.
+    """
     led = {
         queue
         for line in events(run.journal, "exposure", episode=fault.episode)
         for queue, about in line["queues"].items()
         if about["leader"] == line["victim"]
     }
+    if fault.roles is not None:
+        led &= set(fault.roles["leads"])
     return frozenset(led & run.history.roles.consumed) - _led_elsewhere(run, fault)
 
 
@@ -105,7 +134,7 @@ def _led_elsewhere(run: Run, fault: Fault) -> frozenset[str]:
 def backlog(run: Run, fault: Fault) -> int:
     """Count the copies that were confirmed and unsettled in the victim's queues at the strike."""
     copies, attempts = run.history.copies, run.history.attempts
-    queues = led_by_victim(run, fault)
+    queues = _struck_queues(run, fault)
     at_ns = fault.steps.get("applied", fault.started_ns)
     confirmed_ns = attempts.outcome_ns[copies.attempt]
     waiting = (
@@ -115,6 +144,15 @@ def backlog(run: Run, fault: Fault) -> int:
         & ((copies.settled_ns < 0) | (copies.settled_ns > at_ns))
     )
     return int(waiting.sum())
+
+
+def _struck_queues(run: Run, fault: Fault) -> frozenset[str]:
+    """Return the queues that a fault put at risk: those led, those followed, or all in use."""
+    if fault.fault_class == ROLLING:
+        return frozenset(run.history.roles.consumed)
+    if fault.fault_class == FOLLOWER:
+        return followed_by_victim(run, fault)
+    return led_by_victim(run, fault)
 
 
 def _blocked_anybody(run: Run, fault: Fault) -> bool:

@@ -17,7 +17,7 @@ from gameday.history.blocking import ALARMS
 from gameday.history.checks.loss import ended_ns
 from gameday.history.checks.select import queue_mask
 from gameday.history.finding import Finding, Status, unknown
-from gameday.history.journal import ON_NODES, Fault
+from gameday.history.journal import FOLLOWER, ON_NODES, Fault
 from gameday.history.links import NEVER
 from gameday.history.outcomes import Outcome
 from gameday.history.run import SECOND_NS, Run
@@ -153,7 +153,7 @@ def _of(fault: Fault, progress: Progress) -> Recovered:
     healed = fault.restored_ns
     firsts = progress.firsts(healed)
     in_force = None
-    if fault.fault_class in ON_NODES and fault.observed_ns is not None:
+    if fault.fault_class in ON_NODES | {FOLLOWER} and fault.observed_ns is not None:
         in_force = progress.firsts(fault.observed_ns)
     return Recovered(
         fault.id, progress.queue, firsts is None, *(firsts or (None, None)),

@@ -1,0 +1,77 @@
+"""What the live tests of faults share: a fault's life by the journal, and its measured times.
+
+With GAMEDAY_RECORD_FAULTS=FILE, each fault that a test saw healed is noted there with the broker's
+version: how long until it was in force, and until it was healed. `docs/faults.json` is such a file.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from chaos.catalogue import KINDS, defaults
+from chaos.fault import Site
+from chaos.journal import read, verify
+from gameday.clusters.broker import Broker
+
+RECORD = "GAMEDAY_RECORD_FAULTS"
+WHOLE = ["intent", "applied", "observed", "reverting", "reverted", "restored"]
+
+
+def lines_of(site: Site, fault: str = "e1.1") -> list[dict[str, Any]]:
+    """Return the journal's lines of one fault."""
+    lines = read(site.journal.path)
+    return [each for each in lines if each["event"] == "fault" and each["fault"] == fault]
+
+
+def steps_of(site: Site, fault: str = "e1.1") -> list[str]:
+    """Return the steps of one fault's life."""
+    return [each["step"] for each in lines_of(site, fault)]
+
+
+def evidence(site: Site, step: str, fault: str = "e1.1") -> dict[str, Any]:
+    """Return what was seen at one step."""
+    [line] = [each for each in lines_of(site, fault) if each["step"] == step]
+    return dict(line["evidence"])
+
+
+def healthy(site: Site, fault: str = "e1.1") -> None:
+    """Assert that the journal is whole and that the cluster has nothing to complain of."""
+    assert steps_of(site, fault) == WHOLE
+    assert verify(site.journal.path) == []
+    assert Broker(site.cluster).problems() == []
+    assert site.cluster.toxics() == []
+    assert site.cluster.disabled_proxies() == []
+    record(site, fault)
+
+
+def record(site: Site, fault: str) -> None:
+    """Note a fault's times in the file that GAMEDAY_RECORD_FAULTS names, if it names one."""
+    path = os.environ.get(RECORD)
+    if not path:
+        return
+    lines = {each["step"]: each for each in lines_of(site, fault)}
+    kind = lines["intent"]["kind"]
+    if kind not in KINDS:
+        return
+    times = {step: line["time_ns"] / 1e9 for step, line in lines.items()}
+    measured = {
+        "in_force_s": round(times["observed"] - times["intent"], 1),
+        "healed_s": round(times["restored"] - times["reverting"], 1),
+    }
+    file = Path(path)
+    known = json.loads(file.read_text()) if file.exists() else {}
+    versions = known.setdefault(kind, {}).setdefault(variant(lines["intent"]), {})
+    versions[site.cluster.version] = measured
+    file.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+
+
+def variant(intent: dict[str, Any]) -> str:
+    """Return which parameters differ from the fault's defaults, as the document shows them."""
+    usual = defaults(intent["kind"])
+    parts = [
+        f"{name}: {value}"
+        for name, value in intent["parameters"].items()
+        if usual.get(name) != value
+    ]
+    return ", ".join(parts)

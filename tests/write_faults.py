@@ -1,0 +1,113 @@
+"""Write docs/faults.md from the code and what was measured: `python -m tests.write_faults`.
+
+The first paragraph of a fault's docstring is what it breaks, the rest what the broker sees of it;
+the docstring of `observe` is its proof of effect, and that of its recipe's `healed` its proof of
+healing. Its live test is found by the fault's name in `tests/live/test_chaos_*.py`. Times come
+from `docs/faults.json`, which the live tests write when GAMEDAY_RECORD_FAULTS names it.
+"""
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from chaos.catalogue import KINDS
+from chaos.reverts import RECIPES
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = ROOT / "docs" / "faults.md"
+MEASURED = ROOT / "docs" / "faults.json"
+
+HEAD = """# What each fault does, and how it is proven
+
+Written by `python -m tests.write_faults` from the code's docstrings, the live tests and
+`docs/faults.json`; a test holds it to them. What a plan may say of a fault is in
+[catalogue.md](catalogue.md).
+
+Every fault is proven twice. The run itself looks from outside before it calls a fault *observed*
+or *restored*, and writes what it saw into the journal. The live test sees the same by another way.
+
+The times are of single runs of the live tests on three nodes of one small machine, with short
+ticks (`net_ticktime` 3 s): until the fault was seen in force, and until it was seen healed once
+its revert had begun. They are not promises. Measure anew, for the installed broker and for 4.3:
+
+```console
+GAMEDAY_RECORD_FAULTS=docs/faults.json .venv/bin/python -m pytest tests/live -k chaos
+GAMEDAY_TEST_BROKER=4.3 GAMEDAY_RECORD_FAULTS=docs/faults.json .venv/bin/python -m pytest \\
+    tests/live -k chaos
+.venv/bin/python -m tests.write_faults
+```
+
+| fault | what the broker sees | proof of effect | proof of healing | live test | measured |
+|---|---|---|---|---|---|
+"""
+
+
+def document() -> str:
+    """Return the whole document."""
+    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
+    tests = live_tests()
+    return HEAD + "".join(_row(kind, measured, tests) for kind in KINDS if kind != "nothing")
+
+
+def _row(kind: str, measured: dict[str, Any], tests: dict[str, list[str]]) -> str:
+    fault = KINDS[kind]
+    breaks, _, seen = inspect.cleandoc(fault.__doc__ or "").partition("\n\n")
+    cells = (
+        f"`{kind}`: {_text(breaks)}",
+        _text(seen),
+        _text(getattr(fault, "observe", fault).__doc__),
+        " ".join(_text(RECIPES[name].healed.__doc__) for name in recipes_of(fault)),
+        _shown(tests.get(fault.__name__, [])),
+        "<br>".join(_times(measured.get(kind, {}))) or "not yet",
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def recipes_of(fault: type) -> list[str]:
+    """Return the recipes that a fault's `capture` names."""
+    source = inspect.getsource(fault.capture)  # type: ignore[attr-defined]
+    return sorted(set(re.findall(r'Revert\(\s*"(\w+)"', source)))
+
+
+def live_tests() -> dict[str, list[str]]:
+    """Return the live tests that use each name, as `file: test`."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "tests" / "live").glob("test_chaos_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                late = any("nightly" in ast.unparse(each) for each in node.decorator_list)
+                shown = f"`{path.name}`: `{node.name}`" + (" (nightly)" if late else "")
+                names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+                for name in names:
+                    found.setdefault(name, []).append(shown)
+    return found
+
+
+def _shown(tests: list[str]) -> str:
+    if not tests:
+        return "played by `test_run_smoke.py`"
+    more = f", and {len(tests) - 1} more" if len(tests) > 1 else ""
+    return tests[0] + more
+
+
+def _times(variants: dict[str, Any]) -> Iterator[str]:
+    for variant, versions in sorted(variants.items()):
+        for version, times in sorted(versions.items()):
+            which = f" ({variant})" if variant else ""
+            yield (
+                f"{version}{which}: in force after {times['in_force_s']:g} s, "
+                f"healed after {times['healed_s']:g} s"
+            )
+
+
+def _text(docstring: str | None) -> str:
+    """Return a docstring in one line, fit for a cell."""
+    return " ".join((docstring or "").split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")
