@@ -28,26 +28,32 @@ RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as reports/r
 
 @app.command()
 def run(
-    system: Annotated[str, typer.Argument(help="A system, or a contract's path.")] = "sparki",
-    suite: Annotated[str, typer.Option(help="smoke or full.")] = "smoke",
+    systems: Annotated[
+        list[str] | None, typer.Argument(help="Systems, or contracts' paths; sparki if none.")
+    ] = None,
+    suite: Annotated[
+        str, typer.Option(help="smoke, full, or nightly: full for every system.")
+    ] = "smoke",
     scenario: Annotated[str | None, typer.Option(help="One scenario of the suite only.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Play this plan.json instead.")] = None,
     cluster: Annotated[str, typer.Option(help="local, or attached (AMQP_URL).")] = "local",
     broker: Annotated[str | None, typer.Option(help="A version such as 4.3, or a path.")] = None,
     broker_settings: Annotated[str, typer.Option(help="tuned or stock.")] = "tuned",
     alternative: Annotated[str | None, typer.Option(help="One of the contract's.")] = None,
+    repeat: Annotated[
+        int, typer.Option(min=1, help="Play it so often, each with the next seed.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Decides arrivals, priorities and fates.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
     i_own: Annotated[list[str] | None, typer.Option(help="A host that is yours to load.")] = None,
 ) -> None:
     """Play a suite against a cluster, and decide."""
-    from scenarios.play import play  # noqa: PLC0415
+    from scenarios.several import play_all, wanted_runs  # noqa: PLC0415
 
-    _one_of("--suite", suite, ("smoke", "full"))
+    _one_of("--suite", suite, ("smoke", "full", "nightly"))
     _one_of("--cluster", cluster, ("local", "attached"))
     _one_of("--broker-settings", broker_settings, ("tuned", "stock"))
     options = Options(
-        system=system,
         suite=suite,  # type: ignore[arg-type]  # Checked above.
         scenario=scenario,
         plan=plan,
@@ -59,7 +65,7 @@ def run(
         out=out,
         owned=tuple(i_own or ()),
     )
-    raise typer.Exit(play(options))
+    raise typer.Exit(play_all(wanted_runs(options, systems or (), repeat)))
 
 
 @app.command()

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Suite = Literal["smoke", "full"]
+Suite = Literal["smoke", "full", "nightly"]
+"""What is played; `nightly` is the full suite of every system, and no run of its own."""
+
 ClusterKind = Literal["local", "attached"]
 SettingsChoice = Literal["tuned", "stock"]
 

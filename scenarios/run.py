@@ -62,10 +62,7 @@ class Ended:
 
 def run(options: Options, screen: Screen) -> Ended:
     """Play one run and leave its folder, ready to be judged."""
-    contract = load_contract(options.system)
-    if options.alternative:
-        contract = with_alternative(contract, options.alternative)
-    _refuse_early(contract, options)
+    contract = contract_of(options)
     state_dir = default_state_dir()
     for sentence in healing.heal_or_refuse(state_dir).sentences:
         screen.say(sentence)
@@ -86,11 +83,15 @@ def run(options: Options, screen: Screen) -> Ended:
     return Ended(folder)
 
 
-def _refuse_early(contract: Contract, options: Options) -> None:
-    """Find out what cannot be played before anything is healed, written or started."""
+def contract_of(options: Options) -> Contract:
+    """Return what is played, or refuse it before anything is healed, written or started."""
+    contract = load_contract(options.system)
+    if options.alternative:
+        contract = with_alternative(contract, options.alternative)
     choose_plan(contract, options, ALL_POWERS)
     if options.cluster == "local":
         find_release(options.broker)
+    return contract
 
 
 def _on_stage(stack: ExitStack, stage: Stage, options: Options, screen: Screen) -> None:
