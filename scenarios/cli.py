@@ -94,12 +94,15 @@ def export(folder: RunFolder) -> None:
 
 @app.command("list")
 def list_(
+    system: Annotated[
+        str | None, typer.Argument(help="One system, or a contract's path: all about it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show systems, suites, scenarios, claims, requirements, faults and checks."""
     from scenarios.listing import show  # noqa: PLC0415
 
-    show(as_json=as_json)
+    show(as_json=as_json, system=system)
 
 
 @app.command()
