@@ -13,6 +13,7 @@ from chaos.clients import KillClient, SignalClient
 from chaos.fault import Fault, Nothing
 from chaos.links import CutClients, Isolate, SwallowThenClose
 from chaos.nodes import KillAllNodes, KillNode
+from chaos.operators import RemoveBinding
 from chaos.poison import Poison
 from gameday.errors import UsageError
 
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Fault]] = {
     "signal_client": SignalClient,
     "swallow_then_close": SwallowThenClose,
     "poison": Poison,
+    "remove_binding": RemoveBinding,
 }
 
 POWERS: dict[str, str | None] = {
@@ -42,6 +44,7 @@ POWERS: dict[str, str | None] = {
     "signal_client": None,
     "swallow_then_close": "client_link",
     "poison": None,
+    "remove_binding": "operate",
 }
 """Which power the cluster must have for a kind; a cluster without it ends *not tested*."""
 

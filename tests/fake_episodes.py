@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.fake_broker import MILLISECOND, SECOND, ZERO_NS
 
 if TYPE_CHECKING:
+    from tests.fake_worker import Worker
     from tests.fakes import Simulation
 
 WARM_S, BASELINE_S, STEADY_S = 2, 7, 17
@@ -49,6 +50,7 @@ class Episodes:
         self.simulation = simulation
         self.journal = simulation.journal
         self.broker = simulation.broker
+        self._victim: Worker | None = None
 
     def plan(self) -> None:
         """Put everything on the clock."""
@@ -105,7 +107,7 @@ class Episodes:
                                "control": None, "faults": faults})  # fmt: skip
 
     def _step(self, episode: FakeEpisode, step: str, **more: Any) -> None:
-        target = "build-worker" if episode.fault_class == "client" else "r1"
+        target = self._struck() if episode.fault_class == "client" else "r1"
         self._note("fault", {
             "fault": f"{episode.id}.1", "episode": episode.id, "kind": episode.kind,
             "fault_class": episode.fault_class, "target": target, "parameters": {}, "step": step,
@@ -170,8 +172,15 @@ class Episodes:
                 simulation.clock.after(5 * MILLISECOND, self._cut_consumers)
                 simulation.clock.after(5 * MILLISECOND, self._cut_publishers)
 
+    def _struck(self) -> str:
+        """Name the worker that is struck: the first that was alive when its fault began."""
+        if self._victim is None:
+            self._victim = next(each for each in self.simulation.workers if each.alive)
+        return f"build-worker-{self._victim.tape.process}"
+
     def _kill_worker(self) -> None:
-        worker = next(each for each in self.simulation.workers if each.alive)
+        worker = self._victim
+        assert worker is not None, "an intent names its victim before anything happens"
         worker.kill()
         now = self.simulation.clock.now
         self.journal.add(

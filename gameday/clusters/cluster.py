@@ -29,6 +29,7 @@ ALL_POWERS = frozenset(
         "client_link",
         "disk_alarm",
         "memory_alarm",
+        "operate",
     },
 )
 """Every kind of fault that a cluster may be able to do."""

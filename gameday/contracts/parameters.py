@@ -56,6 +56,9 @@ FAULT_CLASSES = (
     "memory_alarm",
     "client",
     "poison",
+    "operator",
+    "overload",
+    "limit",
     "control",
 )
 REASONS = ("rejected", "expired", "maxlen", "delivery_limit")

@@ -48,6 +48,7 @@ Power = Literal[
     "client_link",
     "disk_alarm",
     "memory_alarm",
+    "operate",
 ]
 """What a cluster may be able to do to itself, and a requirement may need."""
 

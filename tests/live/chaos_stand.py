@@ -9,10 +9,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from chaos import steps
 from chaos.catalogue import KINDS, defaults
-from chaos.fault import Site
-from chaos.journal import read, verify
+from chaos.fault import Fault, Site
+from chaos.journal import Journal, read, verify
 from gameday.clusters.broker import Broker
+from gameday.clusters.local import load
+from gameday.errors import HarnessError
 
 RECORD = "GAMEDAY_RECORD_FAULTS"
 WHOLE = ["intent", "applied", "observed", "reverting", "reverted", "restored"]
@@ -75,3 +80,24 @@ def variant(intent: dict[str, Any]) -> str:
         if usual.get(name) != value
     ]
     return ", ".join(parts)
+
+
+def undone_by_another(fault: Fault, site: Site) -> None:
+    """Break it, then let somebody put it right who has the journal and the cluster's record only.
+
+    Twice, since the watchdog and `heal` may both come; the runner then learns that it was late.
+    """
+    context = fault.inject(site)
+    context.__enter__()
+    [opened] = steps.open_faults(read(site.journal.path))
+    base = site.cluster.record
+    other = load(base.folder.parents[1], base.ports.base)
+    journal = Journal(site.journal.path)
+    try:
+        for _ in range(2):
+            steps.undo(opened, other, journal, by="another")
+            assert steps.verify(opened, other, journal, by="another")
+    finally:
+        other.close_control()
+    with pytest.raises(HarnessError, match="outlived its time"):
+        context.__exit__(None, None, None)

@@ -70,6 +70,28 @@ def strike_empty_queues(run: FakeRun) -> None:
     drop(run, lambda row: row.message in early)
 
 
+def _turn(run: FakeRun, kind: str, fault_class: str, target: str, **parameters: object) -> None:
+    """Make the killing of a worker another fault."""
+    for line in run.journal.of("fault", episode="e6"):
+        line |= {"kind": kind, "fault_class": fault_class, "target": target,
+                 "parameters": parameters}  # fmt: skip
+
+
+def wedge_an_idle_worker(run: FakeRun) -> None:
+    """A worker was wedged that was given nothing."""
+    _turn(run, "wedge_client", "client", "build-worker-99")
+
+
+def remove_what_nobody_uses(run: FakeRun) -> None:
+    """A binding was removed by which nobody published."""
+    _turn(run, "remove_binding", "operator", "builds", exchange="elsewhere", routing_key="x")
+
+
+def flood_within_reach(run: FakeRun) -> None:
+    """A flood came with which the consumers kept up."""
+    _turn(run, "overload", "overload", "all", factor=3)
+
+
 def plan_and_skip(run: FakeRun) -> None:
     """A planned fault was never injected."""
     run.journal.lines = [

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gameday.history.blocking import ALARMS
+from gameday.history.checks.risk import met_nobody
 from gameday.history.checks.select import queue_mask
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.journal import FOLLOWER, ON_NODES, ROLLING, Fault, events
@@ -68,6 +69,7 @@ def _lacks(run: Run, fault: Fault) -> Iterator[str]:
         yield from _follower_lacks(run, fault, name)
     if fault.fault_class in ALARMS and not _blocked_anybody(run, fault):
         yield f"{name} blocked no publisher"
+    yield from met_nobody(run, fault)
 
 
 def _victim_lacks(run: Run, fault: Fault, name: str) -> Iterator[str]:
