@@ -44,6 +44,7 @@ class Episode(Part):
 
     id: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     name: str
+    claim: str = ""
     at_s: NonNegativeFloat
     for_s: NonNegativeFloat
     recover_s: NonNegativeFloat = 0

@@ -21,6 +21,7 @@ from reports.sections.criteria import criteria
 from reports.sections.generator import generator
 from reports.sections.latency import latency
 from reports.sections.ledger import ledger
+from reports.sections.played import played
 from reports.sections.provenance import provenance
 from reports.sections.recovery import recovery
 from reports.sections.timeline import timeline_section
@@ -28,7 +29,7 @@ from reports.sections.untested import untested
 from reports.words import quantity
 
 SECTIONS = (
-    criteria, timeline_section, ledger, latency, recovery, comparison, generator, controls,
+    criteria, played, timeline_section, ledger, latency, recovery, comparison, generator, controls,
     untested, provenance,
 )  # fmt: skip
 

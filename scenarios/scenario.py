@@ -75,6 +75,7 @@ class Scenario:
         return Episode(
             id=name,
             name=name,
+            claim=self.claim,
             at_s=0,
             for_s=self.for_s if play.for_s is None else play.for_s,
             recover_s=self.recover_s if play.recover_s is None else play.recover_s,

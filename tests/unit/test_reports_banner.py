@@ -1,12 +1,15 @@
 """The banner: for how much of the contract the decision stands, and what it does not hide."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reports.document import Table
 from reports.material import Material
 from reports.sections.banner import banner
 from reports.sections.controls import controls
 from reports.sections.ledger import ledger
+from reports.sections.played import played
 from reports.sections.untested import untested
 
 
@@ -114,3 +117,36 @@ def test_what_a_check_counted_is_a_loss() -> None:
 def test_a_clean_ledger_says_so() -> None:
     """A finished drain without a loss is said in plain words."""
     assert "no confirmed message was lost" in ledger(_judged(0)).lead
+
+
+def test_scaled_times_are_shown() -> None:
+    """A time that was scaled stands with what is promised, what was played, and the scale."""
+    scale = {"name": "a day in the DLQ", "promised_s": 86400, "played_s": 12, "reason": "Too long."}
+    material = _material("GO", {"s-1": "pass"})
+    material.manifest["contract"]["scales"] = [scale]
+
+    section = played(material)
+
+    assert section is not None
+    assert "1 time too long for a run was scaled: a day in the DLQ." in section.lead
+    table = section.blocks[0]
+    assert isinstance(table, Table)
+    assert [str(cell) for cell in table.rows[0][:4]] == [
+        "a day in the DLQ", "86,400 s", "12 s", "1 : 7,200",
+    ]  # fmt: skip
+
+
+def test_every_planned_episode_is_shown_with_its_claim() -> None:
+    """An episode stands with its claim and its faults; one that never began says so."""
+    fault = {"kind": "kill_node", "target": "r2", "parameters": {}}
+    episode = {"id": "kill-leader", "claim": "Nothing is lost.", "for_s": 5, "faults": [fault]}
+    material = replace(_material("GO", {"s-1": "pass"}), plan={"episodes": [episode]})
+
+    section = played(material)
+
+    assert section is not None
+    table = section.blocks[0]
+    assert isinstance(table, Table)
+    assert [str(cell) for cell in table.rows[0]] == [
+        "kill-leader", "Nothing is lost.", "kill node of r2", "never", "5 s",
+    ]  # fmt: skip

@@ -13,8 +13,8 @@ from reports.words import anchor
 from tests.unit.reports_folder import Page, judged, page_of
 
 SECTIONS = [
-    "criteria", "timeline", "ledger", "latency", "recovery", "generator", "controls", "untested",
-    "provenance",
+    "criteria", "played", "timeline", "ledger", "latency", "recovery", "generator", "controls",
+    "untested", "provenance",
 ]  # fmt: skip
 
 
