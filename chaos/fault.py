@@ -6,10 +6,11 @@ in `steps.py`; how it is undone is data (`Revert`), so that another process can 
 Nothing here touches a broker.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any, ClassVar, Protocol
 
 from chaos import steps
@@ -18,6 +19,7 @@ from chaos.journal import Journal
 from chaos.revert import Revert, Seen, Target
 from chaos.traffic import NoTraffic, Traffic
 from gameday.clusters.broker import Broker
+from gameday.clusters.wait import wait_until
 
 
 def anything_goes() -> None:
@@ -153,13 +155,15 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Together:
-    """Several faults at once, healed in reverse order.
+    """Several faults at once or overlapping, healed in reverse order.
 
-    Each is reverted without waiting for the others; only when all are reverted is their healing
-    observed, for a node cannot rejoin through a link that is still cut.
+    `after_s` says, for each fault, how long after the first one was in force it strikes; without
+    it all strike at once. Each is reverted without waiting for the others; only when all are
+    reverted is their healing observed, for a node cannot rejoin through a link that is still cut.
     """
 
     faults: tuple[Fault, ...]
+    after_s: tuple[float, ...] = ()
     kind: ClassVar[str] = "together"
     fault_class: ClassVar[str] = "control"
 
@@ -172,6 +176,17 @@ class Together:
         with ExitStack() as stack:
             if outermost:
                 stack.callback(steps.verify_all, inside.unverified)
-            for fault in self.faults:
+            first_at: float | None = None
+            for fault, after_s in zip_longest(self.faults, self.after_s, fillvalue=0.0):
+                assert not isinstance(fault, float), "there are more times than faults"
+                if first_at is not None and after_s:
+                    wait_for_time(first_at + after_s, f"{fault.kind} is due")
                 stack.enter_context(fault.inject(inside))
+                first_at = first_at or time.monotonic()
             yield
+
+
+def wait_for_time(at_s: float, what: str) -> None:
+    """Wait until a moment on the monotonic clock."""
+    left_s = max(0.0, at_s - time.monotonic())
+    wait_until(lambda: time.monotonic() >= at_s, left_s + 1, what, poll_ms=20)

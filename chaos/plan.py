@@ -28,11 +28,16 @@ class Part(BaseModel):
 
 
 class Entry(Part):
-    """One fault of a plan: its kind, its target, maybe symbolic, and its parameters."""
+    """One fault of a plan: its kind, its target, maybe symbolic, and its parameters.
+
+    `after_s` is how long after the episode's first fault it strikes: faults overlap, and are healed
+    in reverse order.
+    """
 
     kind: str
     target: str | None = None
     parameters: dict[str, Any] = {}
+    after_s: NonNegativeFloat = 0
 
     def fault(self) -> Fault:
         """Return the fault itself."""
@@ -55,7 +60,14 @@ class Episode(Part):
 
     def fault(self) -> Together:
         """Return all faults of the episode as one."""
-        return Together(tuple(entry.fault() for entry in self.faults))
+        after_s = tuple(entry.after_s for entry in self.faults)
+        faults = tuple(entry.fault() for entry in self.faults)
+        return Together(faults, after_s if any(after_s) else ())
+
+    @property
+    def lasts_s(self) -> float:
+        """How long its first fault lasts: until the last one has struck, and `for_s` from then."""
+        return self.for_s + max((entry.after_s for entry in self.faults), default=0.0)
 
     def fault_ids(self) -> tuple[str, ...]:
         """Return the ids that the journal will give to the faults, in order."""
@@ -104,6 +116,7 @@ def _check(plan: Plan, path: Path) -> None:
             except UsageError as error:
                 place = f"episodes.{number}.faults.{index}"
                 raise UsageError(f"{path}: {place}.{error}") from error
+        _refuse_disorder(episode, path, number)
         taken = sum(entry.kind in catalogue.TAKES_NODE_AWAY for entry in episode.faults)
         if taken > 1:
             raise UsageError(
@@ -117,14 +130,25 @@ def _check(plan: Plan, path: Path) -> None:
     _refuse_overlaps(plan, path)
 
 
+def _refuse_disorder(episode: Episode, path: Path, number: int) -> None:
+    """Faults strike in the order of the file: they are healed in reverse."""
+    times = [entry.after_s for entry in episode.faults]
+    if times != sorted(times) or any(times[:1]):
+        raise UsageError(
+            f"{path}: episodes.{number}.faults: after_s is {times}; the first fault strikes at 0, "
+            "and none before the one that stands above it.",
+        )
+
+
 def _refuse_overlaps(plan: Plan, path: Path) -> None:
     """Only controls may overlap: of all others one strikes at a time."""
     real = sorted((each for each in plan.episodes if not each.control), key=lambda e: e.at_s)
     for before, after in pairwise(real):
-        if before.at_s + before.for_s > after.at_s:
+        if before.at_s + before.lasts_s > after.at_s:
             raise UsageError(
                 f"{path}: episodes: {after.id} begins at {after.at_s:g} s, before {before.id} ends "
-                f"at {before.at_s + before.for_s:g} s; only controls may overlap.",
+                f"at {before.at_s + before.lasts_s:g} s; only controls may overlap, and the faults "
+                "of one episode (after_s).",
             )
 
 

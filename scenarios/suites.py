@@ -46,7 +46,7 @@ def plan_length_s(plan: Plan) -> float:
     if not plan.episodes:
         return 0.0
     last = plan.episodes[-1]
-    return last.at_s + last.for_s + last.recover_s
+    return last.at_s + last.lasts_s + last.recover_s
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -99,5 +99,5 @@ def _lay_out(wanted: list[Episode]) -> tuple[Episode, ...]:
     placed, at_s = [], PREPARE_S
     for episode in wanted:
         placed.append(episode.model_copy(update={"at_s": at_s}))
-        at_s += episode.for_s + episode.recover_s + PREPARE_S
+        at_s += episode.lasts_s + episode.recover_s + PREPARE_S
     return tuple(placed)

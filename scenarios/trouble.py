@@ -63,7 +63,7 @@ def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
 def _break(game: Game, episode: Episode) -> None:
     """Inject the episode's faults, and let them last."""
     game.screen.fault(episode.name)
-    site = game.site.for_episode(episode.id, episode.for_s)
+    site = game.site.for_episode(episode.id, episode.lasts_s)
     with episode.fault().inject(site):
         game.screen.wait(episode.for_s, episode.name, game.watch_crew)
     game.screen.fault(None)

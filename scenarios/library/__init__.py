@@ -11,6 +11,7 @@ from scenarios.library.clients import (
 )
 from scenarios.library.links import PARTITION_RESET, PARTITION_SILENT
 from scenarios.library.nodes import KILL_ALL, KILL_LEADER
+from scenarios.library.together import ALARM_IN_PARTITION
 from scenarios.scenario import Scenario
 
 CONTROL = Scenario(
@@ -34,6 +35,7 @@ SCENARIOS = (
     WORKER_SIGTERM,
     WORKER_KILLED,
     KILL_ALL,
+    ALARM_IN_PARTITION,
 )
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -52,7 +52,7 @@ def main() -> None:
             load(record.state_dir, int(base)),
             Journal(record.folder / FILE_NAME),
             at=Points(record.folder / "points", int(number), name),
-        ).for_episode(episode.id, episode.for_s)
+        ).for_episode(episode.id, episode.lasts_s)
         with episode.fault().inject(site):
             (record.folder / "inside").touch()
             sys.stdin.read()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chaos.alarms import DiskAlarm
 from chaos.catalogue import KINDS, POWERS, defaults, field_names, make
 from chaos.fault import Nothing, Together
 from chaos.links import Isolate
@@ -108,6 +109,26 @@ def test_only_controls_may_overlap(tmp_path: Path) -> None:
         load_plan(saved(tmp_path, episode(), beside))
 
     assert load_plan(saved(tmp_path, episode(), {**beside, "control": "control-transient"}))
+
+
+def test_the_faults_of_an_episode_may_overlap(tmp_path: Path) -> None:
+    """A fault may strike while another is in force; the episode then lasts so much longer."""
+    faults = [
+        {"kind": "disk_alarm", "target": "r1"},
+        {"kind": "isolate", "target": "r2", "after_s": 4},
+    ]
+    plan = load_plan(saved(tmp_path, episode(faults=faults, for_s=5)))
+
+    assert plan.episodes[0].lasts_s == 9
+    assert plan.episodes[0].fault() == Together((DiskAlarm("r1"), Isolate("r2")), (0.0, 4.0))
+
+
+@pytest.mark.parametrize("times", [(1, 2), (0, 3, 2)])
+def test_faults_out_of_order_are_refused(tmp_path: Path, times: tuple[float, ...]) -> None:
+    """Faults stand in the order in which they strike, the first at once."""
+    faults = [{"kind": "disk_alarm", "target": "r1", "after_s": each} for each in times]
+    with pytest.raises(UsageError, match=r"episodes\.0\.faults: after_s is"):
+        load_plan(saved(tmp_path, episode(faults=faults)))
 
 
 def test_a_majority_is_not_taken_away_by_accident(tmp_path: Path) -> None:

@@ -215,6 +215,18 @@ def test_together_reverts_in_reverse_and_verifies_last(tmp_path: Path) -> None:
     ]
 
 
+def test_overlapping_faults_strike_in_their_time(tmp_path: Path) -> None:
+    """A fault with a time of its own strikes while the first is in force, and not before."""
+    site = site_of(tmp_path)
+    with Together((Shift("a"), Shift("b")), (0.0, 0.2)).inject(site):
+        assert toy(site.cluster).parts == {"a": 1, "b": 2, "c": 1}
+
+    times = {(line["fault"], line["step"]): line["time_ns"] for line in read(site.journal.path)}
+    late_ns = times["e1.2", "intent"] - times["e1.1", "observed"]
+    assert late_ns >= 0.2e9, "it struck too early"
+    assert times["e1.2", "reverting"] < times["e1.1", "reverting"], "healed in reverse"
+
+
 def test_one_revert_that_fails_stops_no_other(tmp_path: Path) -> None:
     """The first fault is put right although the second cannot be."""
     target = Toy()
