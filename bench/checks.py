@@ -29,6 +29,7 @@ PREFETCH = 10
 ZERO = 1_000_000_000_000
 WINDOW_NS = 2_000_000_000
 QUEUES = ("builds", "deployments", "notifications")
+PRODUCERS = ("build-service", "deployment-publisher", "notifier")
 TYPES = ("build_job", "deployment_notification", "deployment_notification")
 SAFE = int(Flag.PUBLISH_MANDATORY | Flag.PUBLISH_PERSISTENT)
 
@@ -108,11 +109,12 @@ def _publish(folder: Path, due: Any, queue: Any, priority: Any, dead: Any, about
     answered = (tag % 3 == 0) | (np.arange(count) % 2 == 0) | (tag > tag.max() - 3)
     who = [{"client": name, "role": "publish", "link": link, "node": f"r{link % 3 + 1}",
             "heartbeat_s": 60}
-           for name in ("build-service", "deployment-publisher", "notifier")
+           for name in PRODUCERS
            for link in range(10)]  # fmt: skip
     channels = [{**value, "connection": number, "number": 1} for number, value in enumerate(who)]
-    routes = [{"exchange": "", "routing_key": name, "type": kind, "queues": [name]}
-              for name, kind in zip(QUEUES, TYPES, strict=True)]  # fmt: skip
+    routes = [{"exchange": "", "routing_key": name, "type": kind, "queues": [name],
+               "producer": producer}
+              for name, kind, producer in zip(QUEUES, TYPES, PRODUCERS, strict=True)]  # fmt: skip
     fate = np.where(dead, Disposition.REJECT, Disposition.ACK)
     parts = [
         rows(30, Kind.CONNECTION_OPENED, time=ZERO, channel=np.arange(30)),

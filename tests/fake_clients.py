@@ -29,9 +29,10 @@ def disposition(message: Message) -> Disposition:
     return Disposition.REJECT if dead else Disposition.ACK
 
 
-def route(queue: str, type_: str) -> dict[str, object]:
+def route(queue: str, type_: str, client: str) -> dict[str, object]:
     """Return a route's interned value: the default exchange, straight to one queue."""
-    return {"exchange": "", "routing_key": queue, "type": type_, "queues": [queue]}
+    value = {"exchange": "", "routing_key": queue, "type": type_, "queues": [queue]}
+    return {**value, "producer": client}
 
 
 class Link:
@@ -111,8 +112,8 @@ class Publisher(Link):
         self.tape.add(
             Kind.INVOKE, clock.now, sequence=message.sequence, producer=message.producer,
             attempt=copy.attempt, channel=self.channel, tag=self.tag, detail=lag_us,
-            queue=self.tape.name("route", route(queue, message.type)), priority=message.priority,
-            flags=SAFE | held, extra=disposition(message),
+            queue=self.tape.name("route", route(queue, message.type, self.client)),
+            priority=message.priority, flags=SAFE | held, extra=disposition(message),
         )  # fmt: skip
         self.pending[self.tag] = Pending(copy, queue, settled)
         clock.after(MILLISECOND, self._arrive, self.epoch, self.tag)
@@ -179,7 +180,7 @@ class Publisher(Link):
         self.tape.add(
             Kind.UNKNOWN, self.broker.clock.now, channel=self.channel, tag=tag,
             sequence=message.sequence, producer=message.producer, attempt=pending.copy.attempt,
-            queue=self.tape.name("route", route(pending.queue, message.type)),
+            queue=self.tape.name("route", route(pending.queue, message.type, self.client)),
             detail=self.tape.name("reason", reason),
         )  # fmt: skip
         pending.settled(False)

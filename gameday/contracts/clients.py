@@ -164,6 +164,10 @@ class Emission(Part):
     """The exchange that it is published to; empty is the default exchange."""
     routing_key: str = ""
     """The routing key; on the default exchange, the queue's name."""
+    of: str | None = None
+    """Only after messages of this type; none: after every one."""
+    share: PositiveFloat = 1
+    """After which share of them, from 0 to 1; which ones depends on their ids alone."""
 
 
 class Consumer(Part):

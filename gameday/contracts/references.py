@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gameday.contracts.document import Mistake, Path
-from gameday.contracts.model import Contract
+from gameday.contracts.model import Contract, Emission, Producer, Sending
 from gameday.contracts.parameters import parameter_mistakes
 from gameday.contracts.partial import View, requirement_rows
 from gameday.contracts.sentences import any_of, remedy, shown
@@ -69,18 +69,24 @@ def _queues(view: View) -> Iterator[Mistake]:
 
 
 def _producers(view: View) -> Iterator[Mistake]:
+    for i, producer in enumerate(view.contract.producers):
+        yield from _sent(view, ("producers", i), producer)
+        for j, sending in enumerate(producer.also):
+            yield from _sent(view, ("producers", i, "also", j), sending)
+
+
+def _sent(view: View, path: Path, sending: Producer | Sending | Emission) -> Iterator[Mistake]:
+    """Find what is wrong with where a message goes, whoever sends it."""
     contract = view.contract
     messages = [message.name for message in contract.messages]
-    for i, producer in enumerate(contract.producers):
-        path: Path = ("producers", i)
-        if not view.knows("messages", messages, producer.message):
-            yield _unknown((*path, "message"), "message", producer.message, messages)
-        missing = list(_exchange(view, (*path, "exchange"), producer.exchange))
-        yield from missing
-        if missing or not view.routes:
-            continue
-        if not route(contract.topology, producer.exchange, producer.routing_key):
-            yield _unroutable((*path, "routing_key"), contract, producer.exchange)
+    if not view.knows("messages", messages, sending.message):
+        yield _unknown((*path, "message"), "message", sending.message, messages)
+    missing = list(_exchange(view, (*path, "exchange"), sending.exchange))
+    yield from missing
+    if missing or not view.routes:
+        return
+    if not route(contract.topology, sending.exchange, sending.routing_key):
+        yield _unroutable((*path, "routing_key"), contract, sending.exchange)
 
 
 def _unroutable(path: Path, contract: Contract, exchange: str) -> Mistake:
@@ -93,8 +99,16 @@ def _unroutable(path: Path, contract: Contract, exchange: str) -> Mistake:
 
 
 def _consumers(view: View) -> Iterator[Mistake]:
+    messages = [message.name for message in view.contract.messages]
     for i, consumer in enumerate(view.contract.consumers):
-        yield from _queue(view, ("consumers", i, "queue"), consumer.queue)
+        path: Path = ("consumers", i)
+        yield from _queue(view, (*path, "queue"), consumer.queue)
+        for j, step in enumerate(consumer.ladder):
+            yield from _queue(view, (*path, "ladder", j, "queue"), step.queue)
+        for j, emission in enumerate(consumer.emits):
+            yield from _sent(view, (*path, "emits", j), emission)
+            if emission.of is not None and not view.knows("messages", messages, emission.of):
+                yield _unknown((*path, "emits", j, "of"), "message", emission.of, messages)
 
 
 def _criteria(view: View) -> Iterator[Mistake]:

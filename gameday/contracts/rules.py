@@ -13,7 +13,7 @@ from jsonschema.exceptions import SchemaError
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from gameday.contracts.document import Mistake, Path
-from gameday.contracts.model import Contract, Producer, Requirement
+from gameday.contracts.model import Consumer, Contract, Producer, Requirement, Sending
 from gameday.contracts.partial import View, requirement_rows
 from gameday.contracts.parts import Queue
 from gameday.contracts.schema import compiled
@@ -171,7 +171,9 @@ def _dead_letters(contract: Contract) -> Iterator[Mistake]:
 def _producers(contract: Contract) -> Iterator[Mistake]:
     for i, producer in enumerate(contract.producers):
         path: Path = ("producers", i)
-        reached = route(contract.topology, producer.exchange, producer.routing_key)
+        sent: list[Producer | Sending] = [producer, *producer.also]
+        reached = {q for each in sent
+                   for q in route(contract.topology, each.exchange, each.routing_key)}  # fmt: skip
         queues = [queue for queue in contract.topology.queues if queue.name in reached]
         yield from _priorities((*path, "priorities"), producer, queues)
         yield from _mix((*path, "mix"), producer, contract, queues)
@@ -207,3 +209,38 @@ def _consumers(contract: Contract) -> Iterator[Mistake]:
             text = "expected republish or none, since a classic queue keeps no delivery count"
             found = "by which tries could be limited, found requeue; use republish"
             yield Mistake(("consumers", i, "retry"), f"{text} {found}")
+        yield from _ladder(("consumers", i), contract, consumer)
+        yield from _loops(("consumers", i), contract, consumer)
+
+
+def _ladder(path: Path, contract: Contract, consumer: Consumer) -> Iterator[Mistake]:
+    """Find steps that do not wait as they say, or do not lead back."""
+    if (consumer.retry == "ladder") != bool(consumer.ladder):
+        text = "expected a ladder together with retry: ladder, found one alone; add the other"
+        yield Mistake((*path, "ladder"), text)
+        return
+    wanted = len(consumer.ladder) + 1
+    if consumer.ladder and consumer.attempts != wanted:
+        text = f"expected {wanted}, the first try and one a step, found {consumer.attempts}"
+        yield Mistake((*path, "attempts"), f"{text}; change the number")
+    queues = {queue.name: queue for queue in contract.topology.queues}
+    for i, step in enumerate(consumer.ladder):
+        place = (*path, "ladder", i, "queue")
+        wait_ms = setting_of(contract.topology, queues[step.queue], "message-ttl")
+        if wait_ms != step.delay_ms:
+            text = (
+                f"expected a queue whose x-message-ttl is {step.delay_ms}, found {shown(wait_ms)}"
+            )
+            yield Mistake(place, f"{text} on {step.queue}; make the two equal")
+        elif consumer.queue not in dead_letter_targets(contract.topology, step.queue, step.queue):
+            text = f"expected a queue whose dead letters go back to {consumer.queue}, found that"
+            yield Mistake(place, f"{text} those of {step.queue} do not; set its x-dead-letter-*")
+
+
+def _loops(path: Path, contract: Contract, consumer: Consumer) -> Iterator[Mistake]:
+    """Find what a consumer would emit after handling it, and so on without end."""
+    for i, emission in enumerate(consumer.emits):
+        back = consumer.queue in route(contract.topology, emission.exchange, emission.routing_key)
+        if back and emission.of in {None, emission.message}:
+            text = "expected `of`, another message type, since what it emits comes back to its own"
+            yield Mistake((*path, "emits", i), f"{text} queue, found none; say after which types")

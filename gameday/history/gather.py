@@ -40,6 +40,8 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.REQUEUED: TAGGED,
     Kind.REJECTED: TAGGED,
     Kind.CANCELLED: ("time", "channel", "queue"),
+    Kind.CORRELATED: (*NAMED, "detail"),
+    Kind.CAUSED: (*NAMED, "detail"),
     Kind.DRAIN_EMPTY: ("time", "queue"),
     Kind.EFFECT: ("time", "sequence", "producer", "attempt", "detail"),
     **dict.fromkeys(

@@ -25,13 +25,17 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | CANCELLED | consuming | 0 | 0 | queue | 0 | reply code | 0 |
 | DRAINED | draining | delivery tag | the attempt's | queue | seen | deaths + 1 | death, count |
 | DRAIN_EMPTY | draining | 0 | 0 | queue | 0 | 0 | 0 |
+| CORRELATED | consuming | delivery tag | the attempt's | 0 | 0 | correlation's | 0 |
+| CAUSED | consuming, 0 | parent's delivery tag, 0 | the child's | 0 | 0 | correlation's | 0 |
 | EFFECT | 0 | 0 | the message's | 0 | 0 | key (names) | 0 |
 
 Lag is the time since the message was due. `channel`, `queue` and `detail` (where it says *names*
 or *table*) are indices into the side file's tables: see `ledger.py`. In DELIVERED,
 deaths is the sum of the death counts in the low 16 bits and
 the queue index of the first death + 1 in the high ones; extra is the first death's reason in the
-low four bits and the delivery count, at most 15, in the high ones.
+low four bits and the delivery count, at most 15, in the high ones. CAUSED says of a message with
+a correlation id which delivery made its process send it; tag 0 is none: it begins a chain. The
+detail of the two is the CRC-32 of that id.
 
 A message whose headers are destroyed is SEEN_BY_DIGEST: its `sequence` is then the index of the
 body's SHA-256 in the reader's own `digest` table and `producer` is 0; the publisher's `digest`
@@ -93,6 +97,8 @@ class Kind(IntEnum):
     REQUEUED = 24  # basic.nack or basic.reject with requeue.
     REJECTED = 25  # basic.nack or basic.reject without requeue.
     CANCELLED = 26
+    CORRELATED = 27  # The correlation id that a consumer saw in a body.
+    CAUSED = 28  # What made a process send a message, and the correlation id that it carries.
     DRAINED = 30
     DRAIN_EMPTY = 31
     EFFECT = 40

@@ -1,7 +1,8 @@
 """Message bodies from a JSON Schema: seeded, valid, and of the contract's size.
 
 A few samples a message type are prepared when the load begins; a message takes one of them with
-its own id put in. An invalid body breaks the schema in one named way, for the dead-letter path.
+its own id put in, and its correlation id in the field that the contract names for it. An invalid
+body breaks the schema in one named way, for the dead-letter path.
 """
 
 import json
@@ -17,21 +18,28 @@ from gameday.contracts.model import MessageType
 
 SAMPLES = 32
 IDENTIFIER = "00000000-0000-4000-8000-000000000000"
+CORRELATION = "00000000-0000-4000-9000-000000000000"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Bodies:
-    """Prepared bodies of one message type, cut where the message's id goes."""
+    """Prepared bodies of one message type, cut where the message's id goes.
+
+    The correlation id stands in a body as it was sampled; only bodies that carry one have it.
+    """
 
     valid: tuple[tuple[bytes, ...], ...]
     invalid: tuple[bytes, ...]
     size_bytes: int
 
-    def body(self, number: int, identifier: str) -> bytes:
-        """Return the body of message `number` with its identifier in place."""
+    def body(self, number: int, identifier: str, correlation: str | None = None) -> bytes:
+        """Return the body of message `number` with its identifiers in place."""
         pieces = self.valid[number % len(self.valid)]
-        return identifier.encode().join(pieces).ljust(self.size_bytes)
+        body = identifier.encode().join(pieces)
+        if correlation is not None:
+            body = body.replace(CORRELATION.encode(), correlation.encode())
+        return body.ljust(self.size_bytes)
 
     def broken(self, number: int) -> bytes:
         """Return a body that its schema refuses; unique, so that its digest identifies it.
@@ -45,9 +53,16 @@ class Bodies:
 def prepare(message: MessageType, seed: int) -> Bodies:
     """Prepare samples of a message type. White space behind the JSON fills up to the size."""
     chance = random.Random(f"{seed}:{message.name}")
-    samples = [sample(message.body_schema, chance) for _ in range(SAMPLES)]
+    samples = [_correlated(message, sample(message.body_schema, chance)) for _ in range(SAMPLES)]
     cut = tuple(tuple(json.dumps(each).encode().split(IDENTIFIER.encode())) for each in samples)
     return Bodies(cut, _break(message, samples[0]), message.size_bytes)
+
+
+def _correlated(message: MessageType, body: Any) -> Any:
+    """Put the place of the correlation id where the contract says that it stands."""
+    if message.correlation is not None and isinstance(body, dict):
+        body[message.correlation] = CORRELATION
+    return body
 
 
 def _break(message: MessageType, good: Any) -> tuple[bytes, ...]:

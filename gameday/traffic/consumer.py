@@ -55,6 +55,7 @@ class Consumer:
         purpose = Purpose("consume", name, contract.heartbeat_s, details)
         self.link = Link(tools.ledger, tools.targets, first, purpose, self._opened, self._lost)
         self._handler = Handler(contract, tools.validate)
+        self._emitter = tools.emitters.get(contract.name)
         self._settler = Settler(
             contract, tools, self._reader, self._handler, self.link, self.served
         )
@@ -140,7 +141,10 @@ class Consumer:
 
     def _delivered(self, _: Any, method: Any, properties: Any, body: bytes) -> None:
         index = self.link.channel_index
-        self._waiting.append((index, self._reader.read(index, method, properties, body)))
+        delivery = self._reader.read(index, method, properties, body)
+        if self._emitter is not None:
+            self._emitter.note(index, delivery)
+        self._waiting.append((index, delivery))
         self.served.delivered += 1
         self._arrived.set()
 

@@ -5,13 +5,15 @@ A producer's messages depend on the seed and their number alone, not on time or 
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic_ns
 
 import numpy as np
 
 from gameday.contracts.model import Consumer, MessageType, Producer
-from gameday.history.records import Disposition
+from gameday.history.ledger import LedgerWriter
+from gameday.history.records import Disposition, Kind
 from gameday.traffic import bodies
 from gameday.traffic.identity import PERMANENT
 
@@ -43,6 +45,7 @@ class Outgoing:
     count: int = 0
     tries: int = 0
     held: int = 0
+    correlation: str | None = None
     done: Callable[[bool], None] | None = None
 
 
@@ -69,7 +72,11 @@ class Fate:
 
 
 class Source:
-    """The seeded stream of one producer's messages. `sequences` numbers them over the process."""
+    """The seeded stream of one type of a producer's messages.
+
+    `sequences` numbers them over the process. A type that carries a correlation id begins a chain
+    with each message of its own, which `ledger` notes, unless it is made within another's chain.
+    """
 
     def __init__(
         self,
@@ -81,12 +88,18 @@ class Source:
         process: int,
         seed: int,
         sequences: "Sequences",
+        ledger: LedgerWriter | None = None,
     ) -> None:
         self._route = route
+        self._correlates = message.correlation is not None
+        self._ledger = ledger
         self._process = process
         self._sequences = sequences
         self._bodies = bodies.prepare(message, seed)
-        self._chance = np.random.default_rng((seed, zlib.crc32(producer.name.encode())))
+        name = producer.name if message.name == producer.message else (
+            f"{producer.name}:{message.name}"
+        )  # fmt: skip
+        self._chance = np.random.default_rng((seed, zlib.crc32(name.encode())))
         self._priorities: list[int | None] = list(producer.priorities) or [None]
         weights = np.array(list(producer.priorities.values()) or [1.0])
         self._weights = weights / weights.sum()
@@ -107,26 +120,72 @@ class Source:
         priority = self._priorities[number % len(self._priorities)]
         return self.make(due_ns, priority, bad[number % len(bad)] if bad else GOOD)
 
-    def make(self, due_ns: int, priority: int | None, fate: Fate) -> Outgoing:
-        """Build a message of a given fate."""
+    @property
+    def is_poisonous(self) -> bool:
+        """Whether it has messages that must end in the DLQ."""
+        return any(fate.expect is Disposition.REJECT for fate in self._fates)
+
+    def make(
+        self, due_ns: int, priority: int | None, fate: Fate, correlation: str | None = None
+    ) -> Outgoing:
+        """Build a message of a given fate, within a chain or as the first of its own."""
         sequence = self._sequences.next()
         self._number += 1
-        identifier = f"{self._process:08x}-{sequence >> 16:04x}-4000-8000-{sequence:012x}"
+        identifier = self._identifier(sequence)
         bare = fate.invalid and self._number % 2 == 0
         if fate.invalid:
-            body = self._bodies.broken(sequence)
+            body, correlation = self._bodies.broken(sequence), None
         else:
-            body = self._bodies.body(sequence, identifier)
+            if self._correlates and correlation is None:
+                correlation = self._begin_chain(sequence)
+            body = self._bodies.body(sequence, identifier, correlation)
         return Outgoing(
             self._process, sequence, due_ns, priority, fate.expect, fate.fail, body,
             zlib.crc32(body), identifier, self._route, bare,
+            correlation=correlation if self._correlates else None,
         )  # fmt: skip
+
+    def _identifier(self, sequence: int, variant: str = "8") -> str:
+        """Name a message, or with another variant digit the chain that it begins, by a UUID."""
+        return f"{self._process:08x}-{sequence >> 16:04x}-4000-{variant}000-{sequence:012x}"
+
+    def _begin_chain(self, sequence: int) -> str:
+        correlation = self._identifier(sequence, "9")
+        if self._ledger is not None:
+            self._ledger.append(
+                Kind.CAUSED, monotonic_ns(), sequence=sequence, producer=self._process,
+                detail=zlib.crc32(correlation.encode()),
+            )  # fmt: skip
+        return correlation
 
     def _draw(self) -> None:
         ranks = self._chance.choice(len(self._priorities), BLOCK, p=self._weights)
         fates = self._chance.choice(len(self._fates), BLOCK, p=self._shares)
         drawn = zip(ranks.tolist(), fates.tolist(), strict=True)
         self._drawn = [(self._priorities[rank], self._fates[fate]) for rank, fate in drawn]
+
+
+class Blend:
+    """The messages of a producer that sends several types over one pool, each by its weight."""
+
+    def __init__(self, sources: Sequence[Source], weights: Sequence[float], seed: int) -> None:
+        self._sources = tuple(sources)
+        self._shares = np.array(weights) / sum(weights)
+        self._chance = np.random.default_rng((seed, len(sources)))
+        self._poisonous = [each for each in sources if each.is_poisonous] or [sources[0]]
+        self._drawn: list[int] = []
+
+    def next(self, due_ns: int) -> Outgoing:
+        """Return the producer's next message."""
+        if not self._drawn:
+            chosen = self._chance.choice(len(self._sources), BLOCK, p=self._shares)
+            self._drawn = chosen.tolist()
+        return self._sources[self._drawn.pop()].next(due_ns)
+
+    def poison(self, due_ns: int, number: int) -> Outgoing:
+        """Return a message that must end in the DLQ, of each type and kind in turn."""
+        turns = len(self._poisonous)
+        return self._poisonous[number % turns].poison(due_ns, number // turns)
 
 
 class Sequences:
@@ -142,14 +201,19 @@ class Sequences:
 
 
 GOOD = Fate("good", Disposition.ACK, 0)
+UNHANDLED = {"expired": Disposition.EXPIRE, "maxlen": Disposition.OVERFLOW}
+"""What becomes of messages that no consumer is to handle, by what their producer expects."""
 
 
 def _fates(producer: Producer, consumer: Consumer | None) -> tuple[list[Fate], np.ndarray]:
     """Return the fates of a producer's mix with their shares, which sum up to 1."""
+    if producer.expects != "handled":
+        return [Fate(producer.expects, UNHANDLED[producer.expects], 0)], np.array([1.0])
     limit = consumer.attempts if consumer and consumer.retry != "none" else 1
     mix = producer.mix
+    fails = range(1, limit) if consumer and consumer.retry == "ladder" else [max(0, limit - 1)]
     bad = {
-        Fate("transient", Disposition.ACK, max(0, limit - 1)): mix.transient,
+        **{Fate("transient", Disposition.ACK, n): mix.transient / len(fails) for n in fails},
         Fate("exhausted", Disposition.REJECT, ALWAYS): mix.exhausted,
         Fate("permanent", Disposition.REJECT, PERMANENT): mix.permanent,
         Fate("invalid", Disposition.REJECT, PERMANENT, invalid=True): mix.invalid,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from gameday.traffic.arrivals import Schedule
-from gameday.traffic.messages import Outgoing, Source
+from gameday.traffic.messages import Blend, Outgoing, Source
 from gameday.traffic.sender import Sender
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Offered:
 class Publisher:
     """Sends a source's messages by a schedule until stopped; can be started again."""
 
-    def __init__(self, source: Source, schedule: Schedule, sender: Sender) -> None:
+    def __init__(self, source: Source | Blend, schedule: Schedule, sender: Sender) -> None:
         self.offered = Offered()
         self.on_done: Callable[[Outgoing, bool], None] | None = None
         self.sender = sender

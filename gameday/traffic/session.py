@@ -14,17 +14,18 @@ from typing import Any
 import jsonschema
 
 from gameday.contracts.model import Consumer as ConsumerContract
-from gameday.contracts.model import Contract, Producer
+from gameday.contracts.model import Contract, Emission, Producer, Sending
 from gameday.contracts.topology import route
 from gameday.errors import HarnessError
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import PROCESS_MAX
 from gameday.traffic.arrivals import Poisson
 from gameday.traffic.consumer import Consumer
+from gameday.traffic.emitting import Emitter
 from gameday.traffic.handler import Validate
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
-from gameday.traffic.messages import Route, Sequences, Source
+from gameday.traffic.messages import Blend, Route, Sequences, Source
 from gameday.traffic.publisher import Publisher
 from gameday.traffic.sender import Sender
 from gameday.traffic.settling import Tools
@@ -43,15 +44,15 @@ class Session:
 
     def publisher(self, producer: Producer, first: int = 0) -> Publisher:
         """Build a producing service of the contract, its pool spread over the nodes."""
-        message = next(each for each in self.contract.messages if each.name == producer.message)
-        queues = route(self.contract.topology, producer.exchange, producer.routing_key)
-        served = [each for each in self.contract.consumers if each.queue in queues]
-        source = Source(
-            producer, message, served[0] if served else None, self._route(producer, queues),
-            process=self.ledger.process, seed=self.seed, sequences=self.sequences,
-        )  # fmt: skip
+        sendings = sendings_of(producer)
+        sources = [self._source(producer, each, {"producer": producer.name}) for each in sendings]
+        blend = Blend(sources, [each.weight for each in sendings], self.seed)
         sender = Sender(self.ledger, self.targets, manners_of(producer), first)
-        return Publisher(source, Poisson(producer.rate_per_s, self.seed), sender)
+        return Publisher(
+            blend if len(sources) > 1 else sources[0],
+            Poisson(producer.rate_per_s, self.seed),
+            sender,
+        )
 
     def consumer(self, contract: ConsumerContract, first: int, number: int) -> Consumer:
         """Build one consumer of a consuming service; `first` is the node it begins with."""
@@ -61,13 +62,16 @@ class Session:
     @cached_property
     def tools(self) -> Tools:
         """What the consumers of this process share."""
-        retries = any(each.retry == "republish" for each in self.contract.consumers)
+        publishes = any(
+            each.retry in {"republish", "ladder"} or each.emits for each in self.contract.consumers
+        )
         # One attempt, and a long wait: a retried republish would multiply a message that is late.
         manners = Manners(
             f"republish-{self.ledger.process}", pool=2, attempts=1, confirm_timeout_ms=8000
         )
-        sender = Sender(self.ledger, self.targets, manners) if retries else None
-        return Tools(self.ledger, self.targets, sender, validator(self.contract), {})
+        sender = Sender(self.ledger, self.targets, manners) if publishes else None
+        emitters = {each.name: self._emitter(each) for each in self.contract.consumers}
+        return Tools(self.ledger, self.targets, sender, validator(self.contract), {}, emitters)
 
     def close(self) -> None:
         """Close what the consumers share, and the ledger."""
@@ -75,19 +79,59 @@ class Session:
             self.tools.republish.close()
         self.ledger.close()
 
-    def _route(self, producer: Producer, queues: tuple[str, ...]) -> Route:
+    def _emitter(self, consumer: ConsumerContract) -> Emitter:
+        """Build what a consuming service emits, each emission a stream of messages of its own."""
+        correlations = {
+            each.name: each.correlation for each in self.contract.messages if each.correlation
+        }
+        sources = {each: self._emission(consumer, each) for each in consumer.emits}
+        return Emitter(consumer, self.ledger, sources, correlations)
+
+    def _emission(self, consumer: ConsumerContract, emission: Emission) -> Source:
+        sending = Sending(
+            message=emission.message, exchange=emission.exchange, routing_key=emission.routing_key
+        )
+        producer = Producer(
+            name=consumer.name, message=emission.message, routing_key=emission.routing_key,
+            rate_per_s=1,
+        )  # fmt: skip
+        return self._source(producer, sending, {"emitted_by": consumer.name})
+
+    def _source(self, producer: Producer, sending: Sending, by: dict[str, str]) -> Source:
+        """Build the stream of one type of a service's messages; `by` says in the ledger whose."""
+        message = next(each for each in self.contract.messages if each.name == sending.message)
+        queues = route(self.contract.topology, sending.exchange, sending.routing_key)
+        served = [each for each in self.contract.consumers if each.queue in queues]
+        return Source(
+            producer, message, served[0] if served else None,
+            self._route(producer, sending, queues, by), process=self.ledger.process,
+            seed=self.seed, sequences=self.sequences, ledger=self.ledger,
+        )  # fmt: skip
+
+    def _route(
+        self, producer: Producer, sending: Sending, queues: tuple[str, ...], by: dict[str, str]
+    ) -> Route:
         value = {
-            "exchange": producer.exchange,
-            "routing_key": producer.routing_key,
-            "type": producer.message,
+            "exchange": sending.exchange,
+            "routing_key": sending.routing_key,
+            "type": sending.message,
             "queues": list(queues),
-            "producer": producer.name,
+            **by,
         }
         index = self.ledger.intern("route", value)
         return Route(
-            index, producer.exchange, producer.routing_key, producer.message,
+            index, sending.exchange, sending.routing_key, sending.message,
             producer.mandatory, producer.persistent,
         )  # fmt: skip
+
+
+def sendings_of(producer: Producer) -> list[Sending]:
+    """Return all that a producer sends: its own message type first, then what `also` adds."""
+    own = Sending(
+        message=producer.message, exchange=producer.exchange, routing_key=producer.routing_key,
+        weight=producer.weight,
+    )  # fmt: skip
+    return [own, *producer.also]
 
 
 def manners_of(producer: Producer) -> Manners:

@@ -1,9 +1,11 @@
 """How a consumer settles a delivery: acks, requeues, rejects, or publishes a new attempt and acks.
 
-What is about to be done is in the ledger before its bytes leave. A new attempt is confirmed before
-the old one is acked: a crash between the two makes a duplicate, never a loss.
+What is about to be done is in the ledger before its bytes leave. A new attempt, and whatever the
+service emits, is confirmed before the old one is acked: a crash between the two makes a duplicate,
+never a loss.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,7 @@ from gameday.contracts import model
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import COUNT_MAX, Disposition, Kind, Result, pack_attempt
 from gameday.traffic.deliveries import Delivery, Reader
+from gameday.traffic.emitting import Emitter
 from gameday.traffic.frames import ack, integer_entry
 from gameday.traffic.handler import Handler, Validate
 from gameday.traffic.identity import Identity
@@ -21,6 +24,9 @@ from gameday.traffic.messages import Outgoing, Route
 from gameday.traffic.sender import Sender
 
 OWN_PRODUCER_ATTEMPTS = 32
+
+Then = Callable[[int, Delivery], None]
+"""How a delivery is settled, once all that it caused is confirmed."""
 
 
 @dataclass(slots=True)
@@ -35,13 +41,14 @@ class Served:
 
 @dataclass(frozen=True)
 class Tools:
-    """What consumers of one process share: the ledger, where to connect, how to republish."""
+    """What consumers of one process share: the ledger, where to connect, how to publish."""
 
     ledger: LedgerWriter
     targets: tuple[Target, ...]
     republish: Sender | None
     validate: Validate
     counts: dict[tuple[int, int], int]
+    emitters: Mapping[str, Emitter] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,9 +67,9 @@ class Settler:
     def settle(self, index: int, delivery: Delivery, result: Result) -> None:
         """Settle what was handled, as the contract says of such an ending."""
         if result is Result.DONE:
-            self._ack(index, delivery)
+            self._emit("done", index, delivery, self._ack)
         elif result is Result.PERMANENT or self.handler.is_last_try(delivery):
-            self.reject(index, delivery)
+            self._emit("failed", index, delivery, self.reject)
         elif self.contract.retry == "republish":
             self._republish(index, delivery)
         else:
@@ -73,6 +80,32 @@ class Settler:
         self.served.rejected += 1
         self.reader.note(Kind.REJECTED, index, delivery)
         self._channel.basic_nack(delivery.tag, requeue=False)
+
+    def _emit(self, when: str, index: int, delivery: Delivery, then: Then) -> None:
+        """Publish what such an ending causes; settle the delivery when all of it is confirmed."""
+        emitter = self.tools.emitters.get(self.contract.name)
+        messages = emitter.messages(when, index, delivery) if emitter else []
+        if not messages:
+            then(index, delivery)
+            return
+        assert self.tools.republish is not None, "a consumer that emits needs a sender"
+        open_, arrived = len(messages), True
+
+        def done(came: bool) -> None:
+            nonlocal open_, arrived
+            open_, arrived = open_ - 1, arrived and came
+            if not open_:
+                self.republishing -= 1
+                gevent.spawn(self._emitted, index, delivery, then if arrived else self._requeue)
+
+        self.republishing += 1
+        for message in messages:
+            message.done = done
+            self.tools.republish.send(message)
+
+    def _emitted(self, index: int, delivery: Delivery, then: Then) -> None:
+        if index == self.link.channel_index and self.link.is_open:
+            then(index, delivery)
 
     def _ack(self, index: int, delivery: Delivery) -> None:
         self.reader.note(Kind.ACKED, index, delivery)

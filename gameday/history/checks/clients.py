@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 def attempts_of(run: Run, producers: Iterable[str] | None) -> list[tuple[Producer, Array]]:
-    """Return the rows of each producer's own publishes, by its route and message type."""
+    """Return the rows of each producer's own publishes, of all its message types, by its routes."""
     history = run.history
     attempts = history.attempts
     wanted = None if producers is None else set(producers)
@@ -31,8 +31,7 @@ def attempts_of(run: Run, producers: Iterable[str] | None) -> list[tuple[Produce
         routes = [
             number
             for number, route in enumerate(history.names.list("route"))
-            if (route["exchange"], route["routing_key"], route["type"])
-            == (producer.exchange, producer.routing_key, producer.message)
+            if route.get("producer") == producer.name
         ]
         found.append((producer, np.flatnonzero(own & np.isin(attempts.route, routes))))
     return found
