@@ -69,6 +69,22 @@ def run(
 
 
 @app.command()
+def explore(
+    system: Annotated[str, typer.Argument(help="A system, or a contract's path.")] = "sparki",
+    minutes: Annotated[float, typer.Option(min=1, help="For how long to look.")] = 30,
+    seed: Annotated[int, typer.Option(help="The first plan's; each next one is one more.")] = 1,
+    broker: Annotated[str | None, typer.Option(help="A version such as 4.3, or a path.")] = None,
+    alternative: Annotated[str | None, typer.Option(help="One of the contract's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
+) -> None:
+    """Draw plans at random, play and judge each, and shrink the first one that fails."""
+    from scenarios.explore.command import explore as look  # noqa: PLC0415
+
+    options = Options(system=system, broker=broker, alternative=alternative, seed=seed, out=out)
+    raise typer.Exit(look(options, minutes))
+
+
+@app.command()
 def check(folder: RunFolder) -> None:
     """Judge a stored run again, without a broker."""
     from scenarios.verdicts import judge_again  # noqa: PLC0415

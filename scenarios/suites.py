@@ -33,7 +33,7 @@ def build_plan(contract: Contract, options: Options, powers: Iterable[str]) -> P
     wanted = episodes(contract, plays_of(contract, options))
     able = {None, *powers}
     wanted = [e for e in wanted if all(POWERS[fault.kind] in able for fault in e.faults)]
-    return Plan(seed=options.seed, episodes=_lay_out(wanted))
+    return Plan(seed=options.seed, episodes=lay_out(wanted))
 
 
 def choose_plan(contract: Contract, options: Options, powers: Iterable[str]) -> Plan:
@@ -94,7 +94,7 @@ def _known(name: str, where: str) -> None:
         )
 
 
-def _lay_out(wanted: list[Episode]) -> tuple[Episode, ...]:
+def lay_out(wanted: list[Episode]) -> tuple[Episode, ...]:
     """Give each episode its offset: after the one before has had its time to recover."""
     placed, at_s = [], PREPARE_S
     for episode in wanted:
