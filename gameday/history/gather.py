@@ -27,6 +27,8 @@ NAMED = ("time", "channel", "tag", "sequence", "producer", "attempt")
 FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.INVOKE: (*NAMED, "queue", "detail", "priority", "flags", "extra"),
     Kind.DROPPED: ("time", "sequence", "producer", "queue", "detail", "extra"),
+    Kind.CALLED: ("time", "sequence", "producer", "queue", "detail", "extra"),
+    Kind.SHED: ("time", "sequence", "producer", "queue", "detail", "extra"),
     Kind.CONFIRMED: TAGGED,
     Kind.NACKED: TAGGED,
     Kind.RETURNED: (*NAMED, "detail"),
@@ -58,7 +60,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
 }
 """The fields that a kind of record uses, and no others are kept."""
 
-ROUTED = frozenset({Kind.INVOKE, Kind.DROPPED})
+ROUTED = frozenset({Kind.INVOKE, Kind.DROPPED, Kind.CALLED, Kind.SHED})
 OF_CONNECTION = frozenset(
     {Kind.CONNECTION_OPENED, Kind.CONNECTION_CLOSED, Kind.BLOCKED, Kind.UNBLOCKED}
 )

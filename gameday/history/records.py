@@ -16,6 +16,8 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | CONFIRMED, NACKED | publishing | publish tag | 0 | 0 | 0 | 0 | 0 |
 | UNKNOWN, FAILED | publishing | publish tag | the attempt's | route | 0 | reason (names) | 0 |
 | DROPPED | 0 | 0 | sequence, producer | route | due's | lag, us | disposition |
+| CALLED | 0 | 0 | sequence, producer | route | 0 | the call's duration, us | 1: dropped at once |
+| SHED | 0 | 0 | sequence, producer | route | 0 | waited, us | 1: logged as an error |
 | CONNECTION_* , *BLOCKED | **connection** | 0 | 0 | 0 | 0 | reply code | 0 |
 | CHANNEL_* | channel | 0 | 0 | 0 | 0 | reply code | 0 |
 | DELIVERED | consuming | delivery tag | the attempt's | queue | seen | deaths | death, count |
@@ -84,6 +86,8 @@ class Kind(IntEnum):
     UNKNOWN = 5
     FAILED = 6
     DROPPED = 7  # It fell due, and the client never handed it to the library.
+    CALLED = 8  # An event bus took a message, or dropped it at once, and its caller went on.
+    SHED = 9  # An event bus gave a message up: its side effect is lost, unless it arrived unseen.
     CONNECTION_OPENED = 10
     BLOCKED = 11
     UNBLOCKED = 12

@@ -57,10 +57,10 @@ def wind_down(
     for publisher in publishers:
         publisher.stop()
     with gevent.Timeout(CONFIRMS_WITHIN_S, False):
-        while any(publisher.sender.unanswered for publisher in publishers):
+        while any(publisher.unanswered for publisher in publishers):
             gevent.sleep(0.05)
     for publisher in publishers:
-        publisher.sender.close()
+        publisher.close()
     if not is_joined:
         _let_finish(session)
     for consumer in consumers:

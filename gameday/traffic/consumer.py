@@ -94,6 +94,8 @@ class Consumer:
                 gevent.sleep(0.01)
         gevent.killall(self._servers, block=False)
         self.link.close()
+        if self._tools.effects is not None:
+            self._tools.effects.close()
         return not self.unsettled
 
     def _opened(self, link: Link) -> None:
@@ -171,6 +173,8 @@ class Consumer:
         result = self._handler.handle(delivery)
         self._reader.note(Kind.HANDLED, index, delivery, extra=result)
         self.served.handled += result is Result.DONE
+        if result is Result.DONE and self._tools.effects is not None:
+            self._tools.effects.take(delivery)
         if self.on_handled is not None:
             self.on_handled(delivery, result)
         if self._contract.manual_ack:

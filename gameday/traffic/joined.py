@@ -11,11 +11,12 @@ import psutil
 
 from gameday.contracts.model import Producer
 from gameday.traffic.crash import end_on_defects
+from gameday.traffic.eventbus import EventBus
 from gameday.traffic.publisher import Publisher
 from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
 
 SAMPLE_EVERY_S = 1.0
-COUNTED = ("offered", "sent", "confirmed", "told", "returned", "published_again")
+COUNTED = ("offered", "sent", "confirmed", "told", "returned", "published_again", "shed")
 """What a sample gives per second; everything else it gives as it stands."""
 
 
@@ -33,6 +34,7 @@ class Joined:
             "stop": self._stop,
             "surge": self._surge,
             "poison": self._poison,
+            "replay": self._replay,
             "rebalance": self._rebalance,
         }
         self._wire = Wire(folder / SOCKET_NAME, hello, self._report, orders, _gone)
@@ -67,6 +69,10 @@ class Joined:
             if mix.permanent or mix.invalid or mix.exhausted:
                 publisher.poison(count)
 
+    def _replay(self, count: int) -> None:
+        for _, publisher in self._publishers.values():
+            publisher.replay(count)
+
     def _rebalance(self) -> None:
         for _, publisher in self._publishers.values():
             publisher.sender.rebalance()
@@ -74,6 +80,8 @@ class Joined:
     def _report(self) -> dict[str, Any]:
         senders = [publisher.sender for _, publisher in self._publishers.values()]
         tallies = [sender.tally for sender in senders]
+        fronts = [publisher.front for _, publisher in self._publishers.values()]
+        buses = [front for front in fronts if isinstance(front, EventBus)]
         return {
             "offered": sum(each.offered.count for _, each in self._publishers.values()),
             "sent": sum(tally.sent for tally in tallies),
@@ -81,7 +89,9 @@ class Joined:
             "published_again": sum(tally.retried for tally in tallies),
             "told": sum(tally.told for tally in tallies),
             "returned": sum(tally.returned for tally in tallies),
-            "unanswered": sum(sender.unanswered for sender in senders),
+            "unanswered": sum(each.unanswered for _, each in self._publishers.values()),
+            "shed": sum(bus.shed for bus in buses),
+            "degraded": sum(bus.is_degraded for bus in buses),
             "blocked": sum(sender.blocked_links for sender in senders),
             "connected": sum(sender.open_links for sender in senders),
             "pool": sum(contract.pool for contract, _ in self._publishers.values()),

@@ -30,8 +30,14 @@ class Manners:
     attempts: int = 3
     backoff_ms: int = 100
     backoff_factor: float = 2.0
+    backoff_most_ms: int | None = None
     confirm_timeout_ms: int = 5000
     believes: Literal["broker", "socket"] = "broker"  # Only a control takes the socket's word.
+
+    def pause_s(self, tries: int) -> float:
+        """Return how long to wait after so many tries before the next."""
+        pause_ms = self.backoff_ms * self.backoff_factor ** (tries - 1)
+        return min(pause_ms, self.backoff_most_ms or pause_ms) / 1000
 
 
 @dataclass(slots=True)
@@ -75,6 +81,7 @@ def settled(
 
 def finish(message: Outgoing, *, arrived: bool) -> None:
     """Tell whoever waits for a message how it ended, once."""
+    message.arrived |= arrived
     if message.done is not None:
         done, message.done = message.done, None
         done(arrived)

@@ -104,6 +104,10 @@ class Link:
         if connection is not None and self.is_open:
             _abort(connection)
 
+    def probe(self, answered: Callable[[], None]) -> None:
+        """Ask the broker for any answer on this channel: one that it blocks, it does not read."""
+        self.channel.basic_qos(prefetch_count=0, callback=lambda _: answered())
+
     def write(self, frames: bytes) -> None:
         """Send frames of our own making; those of one turn of the loop leave as one."""
         if not self._unsent:

@@ -27,7 +27,8 @@ class Outgoing:
     """One message on its way: who it is, what it carries, and how often it was published.
 
     `count` is the number of publishes of it by this process; `bare` leaves our headers out, as
-    poison does. `done` hears once how it ended: True when confirmed and not returned.
+    poison does. `done` hears once how it ended: True when confirmed and not returned; `arrived`
+    keeps that. One that `is_over` was given up by who handed it in, and is not tried again.
     """
 
     producer: int
@@ -47,6 +48,8 @@ class Outgoing:
     held: int = 0
     correlation: str | None = None
     done: Callable[[bool], None] | None = None
+    arrived: bool = False
+    is_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Route:
     message_type: str
     mandatory: bool = True
     persistent: bool = True
+    queues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@ What falls due is handed over at once, however the broker fares; how late that w
 record. One greenlet wakes for whatever is due by now, so that no message costs a timer of its own.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import gevent
 
 from gameday.traffic.arrivals import Schedule
+from gameday.traffic.eventbus import EventBus
 from gameday.traffic.messages import Blend, Outgoing, Source
 from gameday.traffic.sender import Sender
 
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 WINDOW_S = 1.0
 TICK_S = 0.002
 YIELD_EVERY = 50
+REMEMBERED = 500
+"""Of how many messages that were handed over last it knows enough to publish them again."""
+
+
+class Front(Protocol):
+    """Whatever takes a message that falls due: the sender, or what stands in front of it."""
+
+    def send(self, message: Outgoing) -> None:
+        """Take a message, now."""
 
 
 @dataclass(slots=True)
@@ -34,14 +45,24 @@ class Offered:
 class Publisher:
     """Sends a source's messages by a schedule until stopped; can be started again."""
 
-    def __init__(self, source: Source | Blend, schedule: Schedule, sender: Sender) -> None:
+    def __init__(
+        self, source: Source | Blend, schedule: Schedule, sender: Sender, front: Front | None = None
+    ) -> None:
         self.offered = Offered()
         self.on_done: Callable[[Outgoing, bool], None] | None = None
         self.sender = sender
+        self.front = front or sender
         self._source = source
         self._schedule = schedule
         self._zero_ns = 0
         self._running = False
+        self._recent: deque[Outgoing] = deque(maxlen=REMEMBERED)
+
+    @property
+    def unanswered(self) -> int:
+        """How many messages are on their way: to their confirm, or to be given up."""
+        waiting = self.front.waiting if isinstance(self.front, EventBus) else 0
+        return max(self.sender.unanswered, waiting)
 
     def start(self) -> None:
         """Begin the schedule now, or go on with it: what fell due meanwhile is left out."""
@@ -62,6 +83,19 @@ class Publisher:
     def poison(self, count: int, over_s: float = 1.0) -> None:
         """Let `count` messages fall due that must end in the DLQ."""
         gevent.spawn(self._burst, count, over_s, poison=True)
+
+    def replay(self, count: int) -> None:
+        """Publish the last `count` confirmed messages once more, each with its own id."""
+        arrived = [message for message in self._recent if message.arrived]
+        for message in arrived[-count:]:
+            message.tries = 0
+            self.sender.send(message)
+
+    def close(self) -> None:
+        """Close the pool, and whatever stands in front of it."""
+        if isinstance(self.front, EventBus):
+            self.front.close()
+        self.sender.close()
 
     def _run(self, start_s: float) -> None:
         while self._running:
@@ -89,7 +123,8 @@ class Publisher:
         self.offered.lag_max_ms = max(self.offered.lag_max_ms, lag_ms)
         if self.on_done is not None:
             message.done = partial(self.on_done, message)
-        self.sender.send(message)
+        self._recent.append(message)
+        self.front.send(message)
         if self.offered.count % YIELD_EVERY == 0:
             gevent.sleep(0)  # A schedule that is behind must not keep confirms from being read.
 

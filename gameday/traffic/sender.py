@@ -8,7 +8,7 @@ Nothing is retried silently: each attempt has its own record and its own name.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic_ns, time
 from typing import Any
 
@@ -71,6 +71,8 @@ class Sender:
 
     def send(self, message: Outgoing) -> None:
         """Publish a message now, on the next link that can take it."""
+        if message.is_over:
+            return
         link = self._choose()
         if link is None:
             self._refuse(message)
@@ -80,6 +82,12 @@ class Sender:
             self._held.append(message)
         else:
             self._publish(link, message)
+
+    def probe(self, answered: Callable[[], None]) -> None:
+        """Ask for a sign of life on every connection that the broker reads."""
+        for link in self._links:
+            if link.is_open and not link.is_blocked:
+                link.probe(answered)
 
     def rebalance(self) -> None:
         """Bring each connection back to its first node, once nothing waits on it for a confirm."""
@@ -102,7 +110,8 @@ class Sender:
         self._scanner.kill(block=False)
         gevent.joinall([gevent.spawn(link.close) for link in self._lanes], timeout=10)
         for message in self._held:
-            record(self._ledger, Kind.DROPPED, message, message.route.index)
+            if not message.is_over:
+                record(self._ledger, Kind.DROPPED, message, message.route.index)
 
     def _choose(self) -> Link | None:
         """Take links in turn; blocked ones only when all are, suspect ones before those."""
@@ -186,17 +195,16 @@ class Sender:
 
     def _again(self, message: Outgoing) -> None:
         """Try once more after a backoff, or tell the caller that the attempts are used up."""
-        if self._closing:
+        if self._closing or message.is_over:
             return
         if message.tries >= self._manners.attempts:
             self.tally.told += 1
             finish(message, arrived=False)
             return
         self.tally.retried += 1
-        factor = self._manners.backoff_factor ** (message.tries - 1)
         # A timer counts from the loop's own time, which stands still while callbacks run.
         gevent.get_hub().loop.update_now()
-        gevent.spawn_later(self._manners.backoff_ms * factor / 1000, self.send, message)
+        gevent.spawn_later(self._manners.pause_s(message.tries), self.send, message)
 
     def _opened(self, link: Link) -> None:
         lane = self._lanes[link]

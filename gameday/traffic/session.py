@@ -6,7 +6,7 @@ environment, never by arguments: `GAMEDAY_TARGETS` is JSON, a list of [node, AMQ
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,21 @@ from gameday.contracts.model import Contract, Emission, Producer, Sending
 from gameday.contracts.topology import route
 from gameday.errors import HarnessError
 from gameday.history.ledger import LedgerWriter
-from gameday.history.records import PROCESS_MAX
-from gameday.traffic.arrivals import Poisson
+from gameday.history.records import COUNT_MAX, PROCESS_MAX
+from gameday.traffic.arrivals import Constant, Poisson, Schedule
 from gameday.traffic.consumer import Consumer
+from gameday.traffic.effects import EffectStore
 from gameday.traffic.emitting import Emitter
+from gameday.traffic.eventbus import EventBus
 from gameday.traffic.handler import Validate
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Blend, Route, Sequences, Source
-from gameday.traffic.publisher import Publisher
+from gameday.traffic.publisher import Front, Publisher
 from gameday.traffic.sender import Sender
+from gameday.traffic.service_log import ServiceLog
 from gameday.traffic.settling import Tools
+from gameday.traffic.ticks import TickJob
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,28 @@ class Session:
         sender = Sender(self.ledger, self.targets, manners_of(producer), first)
         return Publisher(
             blend if len(sources) > 1 else sources[0],
-            Poisson(producer.rate_per_s, self.seed),
+            schedule_of(producer, self.seed),
             sender,
+            self._front(producer, sender),
         )
+
+    def _front(self, producer: Producer, sender: Sender) -> Front:
+        """Return what a producer puts between its callers and its pool."""
+        if producer.degraded is None and producer.tick is None:
+            return sender
+        log = ServiceLog(self.folder, self.ledger.process, producer.name)
+        if producer.degraded is not None:
+            return EventBus(sender, producer.degraded, self.ledger, log)
+        return TickJob(sender, log)
 
     def consumer(self, contract: ConsumerContract, first: int, number: int) -> Consumer:
         """Build one consumer of a consuming service; `first` is the node it begins with."""
         name = f"{contract.name}-{self.ledger.process}.{number}"
-        return Consumer(contract, self.tools, first, name)
+        tools = self.tools
+        if contract.idempotent:
+            store = EffectStore(self.folder, contract.name, self.ledger)
+            tools = replace(tools, effects=store)
+        return Consumer(contract, tools, first, name)
 
     @cached_property
     def tools(self) -> Tools:
@@ -121,7 +139,7 @@ class Session:
         index = self.ledger.intern("route", value)
         return Route(
             index, sending.exchange, sending.routing_key, sending.message,
-            producer.mandatory, producer.persistent,
+            producer.mandatory, producer.persistent, queues,
         )  # fmt: skip
 
 
@@ -135,11 +153,27 @@ def sendings_of(producer: Producer) -> list[Sending]:
 
 
 def manners_of(producer: Producer) -> Manners:
-    """Return how a producer publishes, by its contract."""
+    """Return how a producer publishes, by its contract.
+
+    Behind an event bus time is the limit, and a tick job tries again at its next tick only.
+    """
+    attempts = producer.attempts
+    if producer.degraded is not None:
+        attempts = COUNT_MAX
+    elif producer.tick is not None:
+        attempts = 1
     return Manners(
-        producer.name, producer.pool, producer.heartbeat_s, producer.attempts,
-        producer.backoff_ms, producer.backoff_factor, producer.confirm_timeout_ms,
+        producer.name, producer.pool, producer.heartbeat_s, attempts, producer.backoff_ms,
+        producer.backoff_factor, producer.backoff_most_ms,
+        confirm_timeout_ms=producer.confirm_timeout_ms,
     )  # fmt: skip
+
+
+def schedule_of(producer: Producer, seed: int) -> Schedule:
+    """Return when a producer's messages fall due."""
+    if producer.tick is not None:
+        return Constant(1 / producer.tick.every_s)
+    return Poisson(producer.rate_per_s, seed)
 
 
 def validator(contract: Contract) -> Validate:

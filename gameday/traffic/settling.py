@@ -15,6 +15,7 @@ from gameday.contracts import model
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import COUNT_MAX, Disposition, Kind, Result, pack_attempt
 from gameday.traffic.deliveries import Delivery, Reader
+from gameday.traffic.effects import EffectStore
 from gameday.traffic.emitting import Emitter
 from gameday.traffic.frames import ack, integer_entry
 from gameday.traffic.handler import Handler, Validate
@@ -49,6 +50,7 @@ class Tools:
     validate: Validate
     counts: dict[tuple[int, int], int]
     emitters: Mapping[str, Emitter] = field(default_factory=dict)
+    effects: EffectStore | None = None
 
 
 @dataclass
