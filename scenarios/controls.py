@@ -19,6 +19,7 @@ from typing import Any
 from chaos.fault import Site
 from chaos.journal import Journal
 from chaos.links import SwallowThenClose
+from chaos.plan import Episode
 from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
@@ -79,9 +80,9 @@ class Controls:
         for control in self.names:
             self._publish(control, BASELINE, 4.0)
 
-    def before(self, episode: str, victim: str | None) -> None:
+    def before(self, episode: Episode, victim: str | None) -> None:
         """Put a control in harm's way before an episode's fault strikes."""
-        if episode == "kill-leader" and victim == self.transient_node and TRANSIENT in self.names:
+        if self._kills_transient(episode, victim):
             self._baseline_passed(TRANSIENT)
             self._episode(TRANSIENT, "begin")
             self._end_consumer(TRANSIENT)
@@ -90,15 +91,23 @@ class Controls:
             self._fault(TRANSIENT, "intent", "kill_node", self.transient_node)
             self._fault(TRANSIENT, "applied", "kill_node", self.transient_node)
 
-    def after(self, episode: str) -> None:
+    def _kills_transient(self, episode: Episode, victim: str | None) -> bool:
+        """Whether the transient control's node is about to be killed, for the first time."""
+        kinds = {entry.kind for entry in episode.faults}
+        strikes = "kill_all_nodes" in kinds or (
+            "kill_node" in kinds and victim == self.transient_node
+        )
+        return strikes and TRANSIENT in self.names and TRANSIENT not in self.ready
+
+    def after(self, episode: Episode) -> None:
         """Let an episode's control come to its end, and run those that need no episode."""
-        if episode == "kill-leader" and TRANSIENT in self.ready and TRANSIENT not in self.done:
-            evidence = {"with": f"{episode}.1"}
+        if TRANSIENT in self.ready and TRANSIENT not in self.done:
+            evidence = {"with": f"{episode.id}.1"}
             for step in ("observed", "reverting", "reverted", "restored"):
                 self._fault(TRANSIENT, step, "kill_node", self.transient_node, evidence)
             self._episode(TRANSIENT, "end")
             self.done.add(TRANSIENT)
-        if episode == "control":
+        if episode.id == "control":
             self._harm_automatic_ack()
             if NO_CONFIRMS in self.names:
                 self._harm_no_confirms()

@@ -35,6 +35,11 @@ class Cast:
         return Entry(kind=kind, target=target, parameters={**parameters, **own})
 
     @property
+    def nodes(self) -> tuple[str, ...]:
+        """Every node of the system's broker."""
+        return tuple(f"r{number}" for number in range(1, self.contract.nodes + 1))
+
+    @property
     def leader(self) -> str:
         """The node that leads the target, whichever that is when the episode begins."""
         return f"leader of {self.target}"

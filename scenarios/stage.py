@@ -50,8 +50,9 @@ def open_stage(
     version = find_release(options.broker).version
     settings = broker_settings(contract, version, options.broker_settings)
     cluster = start_local(
-        settings, broker=options.broker, state_dir=state_dir, progress=screen.step
-    )
+        settings, broker=options.broker, nodes=contract.nodes, state_dir=state_dir,
+        progress=screen.step,
+    )  # fmt: skip
     stack.callback(_close, cluster, folder, interrupts, screen)
     targets = tuple(Target(node, cluster.amqp_url(node, vhost)) for node in cluster.nodes)
     base = cluster.record.ports.base

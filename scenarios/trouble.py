@@ -43,7 +43,7 @@ def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
         game.board.clients(),
     )
     if strikes:
-        game.controls.before(episode.id, victim)
+        game.controls.before(episode, victim)
         _raise_backlog(game)
     _note_exposure(game, episode, victim)
     _leaders(game, episode, "before")
@@ -72,7 +72,7 @@ def _break(game: Game, episode: Episode) -> None:
 def _recover(game: Game, episode: Episode) -> None:
     """Wait until the cluster is healthy, give the clients their time, and compare."""
     game.broker.wait_healthy(HEALTHY_WITHIN_S)
-    game.controls.after(episode.id)
+    game.controls.after(episode)
     game.watch_crew()
     game.crew.replace_ended()
     game.screen.wait(episode.recover_s, f"recovery after {episode.name}", game.watch_crew)

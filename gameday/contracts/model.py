@@ -122,6 +122,8 @@ class Contract(Part):
     """The system in a few words."""
     source: str = ""
     """Where the promises come from."""
+    nodes: int = Field(default=3, ge=1, le=3)
+    """How many nodes its broker has; the local cluster is started with so many."""
     topology: Topology
     """What the system declares on the broker."""
     messages: tuple[MessageType, ...]
@@ -132,6 +134,9 @@ class Contract(Part):
     """The consuming services."""
     broker_settings: tuple[BrokerSetting, ...] = ()
     """What the broker must be set to for the promises to hold."""
+    labels: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """By queue, what people say of it and the report shows beside its figures, such as a severity;
+    none of it is declared on the broker."""
     scales: tuple[Scale, ...] = ()
     """The times that are too long for a run, and how long they are played."""
     suites: dict[Suite, tuple[Play, ...]] = Field(default_factory=dict)

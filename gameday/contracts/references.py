@@ -18,7 +18,10 @@ from gameday.contracts.topology import BUILT_IN, route
 
 def reference_mistakes(view: View) -> Iterator[Mistake]:
     """Return what is named twice, and what is named and not there."""
-    for find in (_twice, _bindings, _queues, _producers, _consumers, _criteria, _alternatives):
+    finders = (
+        _twice, _bindings, _queues, _producers, _consumers, _labels, _criteria, _alternatives,
+    )  # fmt: skip
+    for find in finders:
         for mistake in find(view):
             yield Mistake(view.original(mistake.path), mistake.text)
 
@@ -109,6 +112,11 @@ def _consumers(view: View) -> Iterator[Mistake]:
             yield from _sent(view, (*path, "emits", j), emission)
             if emission.of is not None and not view.knows("messages", messages, emission.of):
                 yield _unknown((*path, "emits", j, "of"), "message", emission.of, messages)
+
+
+def _labels(view: View) -> Iterator[Mistake]:
+    for name in view.contract.labels:
+        yield from _queue(view, ("labels", name), name)
 
 
 def _criteria(view: View) -> Iterator[Mistake]:

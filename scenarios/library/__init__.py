@@ -10,7 +10,7 @@ from scenarios.library.clients import (
     WORKER_SIGTERM,
 )
 from scenarios.library.links import PARTITION_RESET, PARTITION_SILENT
-from scenarios.library.nodes import KILL_ALL, KILL_LEADER
+from scenarios.library.nodes import KILL_ALL, KILL_LEADER, OUTAGE
 from scenarios.library.together import ALARM_IN_PARTITION
 from scenarios.scenario import Scenario
 
@@ -35,6 +35,7 @@ SCENARIOS = (
     WORKER_SIGTERM,
     WORKER_KILLED,
     KILL_ALL,
+    OUTAGE,
     ALARM_IN_PARTITION,
 )
 

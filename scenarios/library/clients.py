@@ -3,11 +3,9 @@
 from chaos.plan import Entry
 from scenarios.scenario import Cast, Scenario
 
-NODES = ("r1", "r2", "r3")
-
 
 def _every_node(cast: Cast, how: str) -> tuple[Entry, ...]:
-    return tuple(cast.entry("cut_clients", node, how=how) for node in NODES)
+    return tuple(cast.entry("cut_clients", node, how=how) for node in cast.nodes)
 
 
 CLIENTS_REFUSED = Scenario(

@@ -11,6 +11,15 @@ KILL_LEADER = Scenario(
     faults=lambda cast: (cast.entry("kill_node", cast.leader),),
 )
 
+OUTAGE = Scenario(
+    name="outage",
+    claim="The broker is gone, for longer than clients wait: callers go on without it, what they "
+    "could not send is lost aloud, and when it is back all resume by themselves.",
+    for_s=12,
+    recover_s=25,
+    faults=lambda cast: (cast.entry("kill_all_nodes", None),),
+)
+
 KILL_ALL = Scenario(
     name="kill-all",
     claim="All nodes are killed at once and started again together: what was confirmed is still "
