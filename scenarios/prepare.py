@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from gameday.clusters.broker import Broker
 from gameday.clusters.wait import NotYet, wait_until
-from gameday.contracts.definitions import from_definitions, to_definitions
+from gameday.contracts.definitions import for_one_vhost, from_definitions, to_definitions
 from gameday.contracts.model import Contract, Topology
 from gameday.contracts.topology import difference
 from gameday.errors import PrepareError
@@ -35,9 +35,7 @@ def declare(broker: Broker | AttachedFacts, vhost: str, contract: Contract) -> N
     version = broker.cluster.version
     definitions = to_definitions(contract, vhost, version)
     api = broker.cluster.management(broker.serving_node())
-    parts = ("policies", "queues", "exchanges", "bindings")
-    body = {part: [_without_vhost(each) for each in definitions[part]] for part in parts}
-    api.post(f"/api/definitions/{quote(vhost, safe='')}", body)
+    api.post(f"/api/definitions/{quote(vhost, safe='')}", for_one_vhost(definitions))
 
 
 def compare(game: Game, episode: str | None, at: str) -> list[str]:
@@ -98,7 +96,3 @@ def note_health(game: Game, at: str) -> bool:
         detail="; ".join(problems),
     )
     return not problems
-
-
-def _without_vhost(definition: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in definition.items() if key != "vhost"}

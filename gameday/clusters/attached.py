@@ -161,6 +161,7 @@ class AttachedBroker:
             exchanges=found["exchanges"],
             bindings=found["bindings"],
             policies=found["policies"],
+            parameters=found.get("parameters", []),
         )
 
     def queue_leaders(self, vhost: str) -> dict[str, str]:

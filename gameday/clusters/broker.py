@@ -140,6 +140,7 @@ class Broker:
             exchanges=found["exchanges"],
             bindings=found["bindings"],
             policies=found["policies"],
+            parameters=found.get("parameters", []),
         )
 
     def make_vhost(self, name: str) -> None:

@@ -57,3 +57,4 @@ class Definitions(TypedDict):
     exchanges: list[dict[str, Any]]
     bindings: list[dict[str, Any]]
     policies: list[dict[str, Any]]
+    parameters: list[dict[str, Any]]

@@ -7,7 +7,7 @@ host has of its own (the exchanges without a name or named `amq.…`) is no diff
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gameday.contracts.parts import Binding, Part, Topology
+from gameday.contracts.parts import Binding, ExchangeBinding, Part, Policy, Topology
 from gameday.contracts.versions import reached
 
 
@@ -17,12 +17,19 @@ def difference(expected: Topology, observed: Topology, version: str) -> list[str
         *_named("exchange", expected.exchanges, _ours(observed.exchanges)),
         *_named("queue", expected.queues, observed.queues),
         *_bindings(expected.bindings, observed.bindings),
+        *_bindings(expected.exchange_bindings, observed.exchange_bindings),
+        *_named("policy", _declared(expected.policies, version), observed.policies),
         *_named(
-            "policy",
-            [policy for policy in expected.policies if not reached(policy.until, version)],
-            observed.policies,
+            "operator policy",
+            _declared(expected.operator_policies, version),
+            observed.operator_policies,
         ),
     ]
+
+
+def _declared(policies: tuple[Policy, ...], version: str) -> list[Policy]:
+    """Return the policies that this version takes."""
+    return [policy for policy in policies if not reached(policy.until, version)]
 
 
 def is_built_in(exchange: str) -> bool:
@@ -74,9 +81,12 @@ def _entries(
             yield f"{what} {key} is {observed[key]}, expected {expected[key]}"
 
 
-def _bindings(expected: tuple[Binding, ...], observed: tuple[Binding, ...]) -> Iterator[str]:
+Bindings = tuple[Binding, ...] | tuple[ExchangeBinding, ...]
+
+
+def _bindings(expected: Bindings, observed: Bindings) -> Iterator[str]:
     """Compare bindings as wholes: they have no name to know them by."""
-    seen = [binding for binding in observed if binding.exchange != ""]
+    seen = [binding for binding in observed if _ends(binding)[0] != ""]
     for binding in expected:
         if binding not in seen:
             yield f"{_binding(binding)} is missing on the broker"
@@ -85,6 +95,13 @@ def _bindings(expected: tuple[Binding, ...], observed: tuple[Binding, ...]) -> I
             yield f"{_binding(binding)} is on the broker, but not in the contract"
 
 
-def _binding(binding: Binding) -> str:
+def _ends(binding: Binding | ExchangeBinding) -> tuple[str, str]:
+    if isinstance(binding, Binding):
+        return binding.exchange, binding.queue
+    return binding.source, f"exchange {binding.destination}"
+
+
+def _binding(binding: Binding | ExchangeBinding) -> str:
+    source, destination = _ends(binding)
     suffix = f" and {dict(binding.arguments)}" if binding.arguments else ""
-    return f"binding {binding.exchange} -> {binding.queue} with key {binding.routing_key!r}{suffix}"
+    return f"binding {source} -> {destination} with key {binding.routing_key!r}{suffix}"

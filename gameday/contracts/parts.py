@@ -29,8 +29,10 @@ class Exchange(Part):
     """How it routes."""
     durable: bool = True
     """Whether it survives a restart of the broker."""
+    auto_delete: bool = False
+    """Whether the broker deletes it when its last binding goes."""
     arguments: dict[str, Any] = {}
-    """Its x-arguments."""
+    """Its arguments, such as alternate-exchange."""
 
 
 class Queue(Part):
@@ -64,6 +66,19 @@ class Binding(Part):
     """Its arguments, as a headers exchange takes them."""
 
 
+class ExchangeBinding(Part):
+    """A binding of an exchange to another exchange."""
+
+    source: str
+    """The exchange that it leads from."""
+    destination: str
+    """The exchange that it leads to."""
+    routing_key: str = ""
+    """The key or, on a topic exchange, the pattern: `*` is one word, `#` is any number."""
+    arguments: dict[str, Any] = {}
+    """Its arguments, as a headers exchange takes them."""
+
+
 class Policy(Part):
     """A policy, in the broker's words."""
 
@@ -89,9 +104,13 @@ class Topology(Part):
     queues: tuple[Queue, ...]
     """The queues."""
     bindings: tuple[Binding, ...] = ()
-    """The bindings, without those of the default exchange."""
+    """The bindings of queues, without those of the default exchange."""
+    exchange_bindings: tuple[ExchangeBinding, ...] = ()
+    """The bindings of exchanges to exchanges."""
     policies: tuple[Policy, ...] = ()
     """The policies."""
+    operator_policies: tuple[Policy, ...] = ()
+    """The operator's policies, which limit what arguments and policies ask for."""
 
 
 class BrokerSetting(Part):

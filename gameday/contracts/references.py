@@ -19,7 +19,8 @@ from gameday.contracts.topology import BUILT_IN, route
 def reference_mistakes(view: View) -> Iterator[Mistake]:
     """Return what is named twice, and what is named and not there."""
     finders = (
-        _twice, _bindings, _queues, _producers, _consumers, _labels, _criteria, _alternatives,
+        _twice, _bindings, _exchanges, _queues, _producers, _consumers, _labels, _criteria,
+        _alternatives,
     )  # fmt: skip
     for find in finders:
         for mistake in find(view):
@@ -31,15 +32,21 @@ def _twice(view: View) -> Iterator[Mistake]:
     yield from _repeated(("topology", "exchanges"), topology.exchanges)
     yield from _repeated(("topology", "queues"), topology.queues)
     yield from _repeated(("topology", "policies"), topology.policies)
+    yield from _repeated(("topology", "operator_policies"), topology.operator_policies)
     yield from _repeated(("messages",), contract.messages)
     yield from _repeated(("producers",), contract.producers)
     yield from _repeated(("consumers",), contract.consumers)
     yield from _repeated(("alternatives",), contract.alternatives)
     yield from _repeated(("requirements",), contract.requirements, "id")
-    for i, binding in enumerate(topology.bindings):
-        if binding in topology.bindings[:i]:
-            path = ("topology", "bindings", i)
-            yield Mistake(path, "expected each binding once, found it again; remove one of them")
+    yield from _bound_twice(("topology", "bindings"), topology.bindings)
+    yield from _bound_twice(("topology", "exchange_bindings"), topology.exchange_bindings)
+
+
+def _bound_twice(section: Path, bindings: Sequence[Any]) -> Iterator[Mistake]:
+    for i, binding in enumerate(bindings):
+        if binding in bindings[:i]:
+            text = "expected each binding once, found it again; remove one of them"
+            yield Mistake((*section, i), text)
 
 
 def _repeated(section: Path, parts: Iterable[Any], field: str = "name") -> Iterator[Mistake]:
@@ -54,10 +61,23 @@ def _repeated(section: Path, parts: Iterable[Any], field: str = "name") -> Itera
 
 def _bindings(view: View) -> Iterator[Mistake]:
     topology = view.contract.topology
+    path: Path
     for i, binding in enumerate(topology.bindings):
         path = ("topology", "bindings", i)
         yield from _exchange(view, (*path, "exchange"), binding.exchange, allow_default=False)
         yield from _queue(view, (*path, "queue"), binding.queue)
+    for i, link in enumerate(topology.exchange_bindings):
+        path = ("topology", "exchange_bindings", i)
+        for end in ("source", "destination"):
+            yield from _exchange(view, (*path, end), getattr(link, end), allow_default=False)
+
+
+def _exchanges(view: View) -> Iterator[Mistake]:
+    for i, exchange in enumerate(view.contract.topology.exchanges):
+        name = exchange.arguments.get("alternate-exchange")
+        if name is not None:
+            path = ("topology", "exchanges", i, "arguments", "alternate-exchange")
+            yield from _exchange(view, path, name)
 
 
 def _queues(view: View) -> Iterator[Mistake]:

@@ -19,8 +19,9 @@ def declare(url: str, topology: Topology) -> None:
         channel = connection.channel()
         for exchange in topology.exchanges:
             channel.exchange_declare(
-                exchange.name, exchange.type, durable=exchange.durable, arguments=exchange.arguments
-            )
+                exchange.name, exchange.type, durable=exchange.durable,
+                auto_delete=exchange.auto_delete, arguments=exchange.arguments,
+            )  # fmt: skip
         for queue in topology.queues:
             arguments = {"x-queue-type": queue.type, **queue.arguments}
             channel.queue_declare(queue.name, durable=queue.durable, arguments=arguments)
@@ -28,6 +29,8 @@ def declare(url: str, topology: Topology) -> None:
             channel.queue_bind(
                 binding.queue, binding.exchange, binding.routing_key, binding.arguments
             )
+        for link in topology.exchange_bindings:
+            channel.exchange_bind(link.destination, link.source, link.routing_key, link.arguments)
         connection.close()
     except ChannelClosedByBroker as error:
         raise UsageError(

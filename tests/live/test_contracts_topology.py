@@ -8,15 +8,52 @@ import pytest
 
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
-from gameday.contracts.definitions import from_definitions, to_definitions
+from gameday.contracts.definitions import for_one_vhost, from_definitions, to_definitions
 from gameday.contracts.load import load_contract
 from gameday.contracts.model import Contract
-from gameday.contracts.parts import Binding, Exchange, Queue, Topology
+from gameday.contracts.parts import (
+    Binding,
+    Exchange,
+    ExchangeBinding,
+    Policy,
+    Queue,
+    Topology,
+)
 from gameday.contracts.topology import difference, route, with_alternative
 
 pytestmark = pytest.mark.live
 
 PATTERNS = ("", "#", "*", "*.*", "a.#", "#.a", "a.*.b", "#.a.#", "*.#", "a.b", "#.*", "*.#.b", "a.")
+NESTED = Topology(
+    exchanges=(
+        Exchange(name="in", type="topic", arguments={"alternate-exchange": "else"}),
+        Exchange(name="mid", type="direct"),
+        Exchange(name="deaf", type="direct"),
+        Exchange(name="else", type="fanout"),
+        Exchange(name="last", type="fanout"),
+    ),
+    queues=tuple(Queue(name=name, type="classic") for name in ("q", "m", "e", "l")),
+    bindings=(
+        Binding(exchange="in", queue="q", routing_key="a.#"),
+        Binding(exchange="mid", queue="m", routing_key="a.b"),
+        Binding(exchange="else", queue="e"),
+        Binding(exchange="last", queue="l"),
+    ),
+    exchange_bindings=(
+        ExchangeBinding(source="in", destination="mid", routing_key="*.b"),
+        ExchangeBinding(source="mid", destination="in", routing_key="a.b"),
+        ExchangeBinding(source="in", destination="deaf", routing_key="b"),
+    ),
+    policies=(
+        Policy(name="p", pattern="^(mid|deaf)$", apply_to="exchanges",
+               definition={"alternate-exchange": "last"}),
+    ),
+    operator_policies=(
+        Policy(name="o", pattern="^q$", definition={"max-length": 100}),
+    ),
+)  # fmt: skip
+"""A cycle, an alternate by argument, one by policy, and an exchange that takes nothing on."""
+
 KEYS = ("", "a", "b", "a.b", "a.a.b", "b.a", "a.", ".a", "..", "c.a.d", "a.b.c.b")
 
 
@@ -103,6 +140,27 @@ def test_topics_route_as_the_broker_does(cluster: LocalCluster, broker: Broker, 
                 if channel.basic_get(queue.name, auto_ack=True)[0]
             )
             assert reached == route(topology, "x", key), f"key {key!r}"
+
+
+def test_exchanges_behind_exchanges_route_as_the_broker_does(
+    cluster: LocalCluster, broker: Broker, vhost: str
+) -> None:
+    """Bindings between exchanges and alternate exchanges lead where route says, cycles included."""
+    with pika.BlockingConnection(pika.URLParameters(cluster.amqp_url("r1", vhost))) as connection:
+        contract = Contract.model_construct(topology=NESTED)
+        definitions = to_definitions(contract, vhost, cluster.version)
+        cluster.management("r1").post(f"/api/definitions/{vhost}", for_one_vhost(definitions))
+        assert difference(NESTED, seen(cluster, vhost), cluster.version) == []
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for key in ("a", "a.b", "b", "c", "d.e"):
+            channel.basic_publish("in", key, b"")
+            reached = tuple(
+                queue.name
+                for queue in NESTED.queues
+                if channel.basic_get(queue.name, auto_ack=True)[0]
+            )
+            assert reached == route(NESTED, "in", key), f"key {key!r}"
 
 
 def test_a_rejected_message_lies_in_the_dlq_that_the_contract_names(

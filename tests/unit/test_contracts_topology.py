@@ -8,11 +8,19 @@ from hypothesis import strategies as st
 
 from gameday.contracts.load import load_contract
 from gameday.contracts.model import Contract
-from gameday.contracts.parts import Binding, Exchange, Policy, Queue, Topology
+from gameday.contracts.parts import (
+    Binding,
+    Exchange,
+    ExchangeBinding,
+    Policy,
+    Queue,
+    Topology,
+)
 from gameday.contracts.topology import (
     dead_letter_targets,
     policy_of,
     route,
+    setting_of,
     topic_matches,
     with_alternative,
 )
@@ -182,3 +190,47 @@ def test_an_unknown_alternative_is_told_with_the_closest(sparki: Contract) -> No
     """A misspelt alternative is answered with the one that was meant."""
     with pytest.raises(UsageError, match='no alternative "quorum-build": did you mean "quorum-b'):
         with_alternative(sparki, "quorum-build")
+
+
+def test_an_alternate_exchange_takes_what_reaches_nobody() -> None:
+    """It counts only where neither a queue nor an exchange is bound; cycles end."""
+    topology = Topology(
+        exchanges=(
+            Exchange(name="a", type="direct", arguments={"alternate-exchange": "rest"}),
+            Exchange(name="b", type="direct"),
+            Exchange(name="rest", type="fanout"),
+        ),
+        queues=(Queue(name="q", type="classic"), Queue(name="r", type="classic")),
+        bindings=(
+            Binding(exchange="b", queue="q", routing_key="k"),
+            Binding(exchange="rest", queue="r"),
+        ),
+        exchange_bindings=(
+            ExchangeBinding(source="a", destination="b", routing_key="k"),
+            ExchangeBinding(source="b", destination="a", routing_key="k"),
+            ExchangeBinding(source="a", destination="b", routing_key="deaf"),
+        ),
+    )
+
+    assert route(topology, "a", "k") == ("q",)
+    assert route(topology, "a", "other") == ("r",)
+    assert route(topology, "a", "deaf") == ()
+
+
+def test_of_an_operator_s_limit_and_another_the_smaller_counts() -> None:
+    """Other keys come from the argument first, then the operator, then the policy."""
+    queue = Queue(name="q", type="classic", arguments={"x-max-length": 10})
+    topology = Topology(
+        queues=(queue,),
+        policies=(
+            Policy(name="p", pattern=".", definition={"message-ttl": 5, "overflow": "drop-head"}),
+        ),
+        operator_policies=(
+            Policy(name="o", pattern=".", definition={"max-length": 7, "message-ttl": 9}),
+        ),
+    )
+
+    assert setting_of(topology, queue, "max-length") == 7
+    assert setting_of(topology, queue, "message-ttl") == 5
+    assert setting_of(topology, queue, "overflow") == "drop-head"
+    assert setting_of(topology, queue, "expires") is None
