@@ -12,6 +12,9 @@ import typer
 from rich.console import Console
 
 from gameday.errors import HarnessError, UsageError
+from scenarios import arguments
+from scenarios.arguments import RunFolder
+from scenarios.commands import contract_commands
 from scenarios.options import Options
 
 USAGE, NOT_PREPARED, INTERRUPTED = 2, 4, 130
@@ -23,7 +26,7 @@ app = typer.Typer(
     help="Game days for RabbitMQ: load, faults, a ledger of every message, and a decision.",
 )
 
-RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as reports/runs/latest.")]
+app.add_typer(contract_commands)
 
 
 @app.command()
@@ -37,8 +40,8 @@ def run(
     scenario: Annotated[str | None, typer.Option(help="One scenario of the suite only.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Play this plan.json instead.")] = None,
     cluster: Annotated[str, typer.Option(help="local, or attached (AMQP_URL).")] = "local",
-    broker: Annotated[str | None, typer.Option(help="A version such as 4.3, or a path.")] = None,
-    broker_settings: Annotated[str, typer.Option(help="tuned or stock.")] = "tuned",
+    broker: arguments.Broker = None,
+    broker_settings: arguments.BrokerSettings = "tuned",
     alternative: Annotated[str | None, typer.Option(help="One of the contract's.")] = None,
     repeat: Annotated[
         int, typer.Option(min=1, help="Play it so often, each with the next seed.")
@@ -46,6 +49,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Decides arrivals, priorities and fates.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
     i_own: Annotated[list[str] | None, typer.Option(help="A host that is yours to load.")] = None,
+    variables: arguments.Variables = None,
 ) -> None:
     """Play a suite against a cluster, and decide."""
     from scenarios.several import play_all, wanted_runs  # noqa: PLC0415
@@ -64,6 +68,7 @@ def run(
         seed=seed,
         out=out,
         owned=tuple(i_own or ()),
+        variables=tuple(variables or ()),
     )
     raise typer.Exit(play_all(wanted_runs(options, systems or (), repeat)))
 
@@ -123,15 +128,16 @@ def list_(
 
 @app.command()
 def up(
-    system: Annotated[str, typer.Argument(help="Whose broker settings to use.")] = "sparki",
-    broker: Annotated[str | None, typer.Option(help="A version such as 4.3, or a path.")] = None,
-    broker_settings: Annotated[str, typer.Option(help="tuned or stock.")] = "tuned",
+    system: arguments.System = "sparki",
+    broker: arguments.Broker = None,
+    broker_settings: arguments.BrokerSettings = "tuned",
+    variables: arguments.Variables = None,
 ) -> None:
     """Start a cluster to play with, and leave it running."""
     from scenarios.playground import start  # noqa: PLC0415
 
     _one_of("--broker-settings", broker_settings, ("tuned", "stock"))
-    start(system, broker, broker_settings)  # type: ignore[arg-type]
+    start(system, variables or [], broker, broker_settings)  # type: ignore[arg-type]
 
 
 @app.command()

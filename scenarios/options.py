@@ -1,8 +1,11 @@
 """What somebody asked a run to do, as a value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from gameday.errors import UsageError
 
 Suite = Literal["smoke", "full", "nightly"]
 """What is played; `nightly` is the full suite of every system, and no run of its own."""
@@ -15,7 +18,8 @@ SettingsChoice = Literal["tuned", "stock"]
 class Options:
     """One run: whose, which suite, on what, with which seed, and where its folder goes.
 
-    `owned` names hosts beyond this machine that the user says are his to load.
+    `owned` names hosts beyond this machine that the user says are his to load; `variables` are
+    the contract's, as `NAME=VALUE`.
     """
 
     system: str = "sparki"
@@ -29,3 +33,12 @@ class Options:
     seed: int = 1
     out: Path | None = None
     owned: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+def parse_variables(words: Sequence[str]) -> dict[str, str]:
+    """Return `NAME=VALUE` words as a mapping; of two for one name the last counts."""
+    for word in words:
+        if "=" not in word:
+            raise UsageError(f"--set: {word!r} gives no value: write NAME=VALUE")
+    return {name: value for name, _, value in (word.partition("=") for word in words)}

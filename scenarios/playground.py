@@ -5,6 +5,7 @@ password, so nobody else may read it.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,15 +19,17 @@ from gameday.clusters.residue import find_leftovers, recorded
 from gameday.contracts.load import load_contract
 from gameday.errors import HarnessError, UsageError
 from gameday.traffic.address import CURRENT
-from scenarios.options import SettingsChoice
+from scenarios.options import SettingsChoice, parse_variables
 from scenarios.prepare import declare
 from scenarios.settings import broker_settings
 
 
-def start(system: str, broker: str | None, choice: SettingsChoice) -> None:
+def start(
+    system: str, variables: Sequence[str], broker: str | None, choice: SettingsChoice
+) -> None:
     """Start a cluster with a system's settings and topology, and leave it running."""
     console = Console()
-    contract = load_contract(system)
+    contract = load_contract(system, parse_variables(variables))
     state_dir = default_state_dir()
     for sentence in heal_or_refuse(state_dir).sentences:
         console.print(sentence, highlight=False)

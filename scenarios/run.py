@@ -11,7 +11,7 @@ inside the run makes the verdict unknown; failing to prepare, or to restore, is 
 import sys
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaos import heal as healing
@@ -28,15 +28,14 @@ from chaos.watchdog import guarded
 from gameday.clusters.cluster import ALL_POWERS
 from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import find_release
-from gameday.contracts.load import load_contract
-from gameday.contracts.model import Contract
+from gameday.contracts.load import Loaded, load
 from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError
 from gameday.history.folder import create_run_folder, reports_dir
 from scenarios.assembly import assemble
 from scenarios.finish import drain, heal
 from scenarios.game import Game
-from scenarios.options import Options
+from scenarios.options import Options, parse_variables
 from scenarios.prepare import prepare
 from scenarios.screen import Screen
 from scenarios.stage import Stage, open_stage
@@ -62,7 +61,8 @@ class Ended:
 
 def run(options: Options, screen: Screen) -> Ended:
     """Play one run and leave its folder, ready to be judged."""
-    contract = contract_of(options)
+    loaded = contract_of(options)
+    contract = loaded.contract
     state_dir = default_state_dir()
     for sentence in healing.heal_or_refuse(state_dir).sentences:
         screen.say(sentence)
@@ -72,7 +72,7 @@ def run(options: Options, screen: Screen) -> Ended:
     try:
         with interrupts.handled(), screen, ExitStack() as stack:
             stage = open_stage(stack, contract, options, folder, state_dir, interrupts, screen)
-            _on_stage(stack, stage, options, screen)
+            _on_stage(stack, replace(stage, values=loaded.values), options, screen)
     except KeyboardInterrupt:
         return Ended(folder, INTERRUPTED)
     except NotRestoredError as error:
@@ -83,15 +83,16 @@ def run(options: Options, screen: Screen) -> Ended:
     return Ended(folder)
 
 
-def contract_of(options: Options) -> Contract:
+def contract_of(options: Options) -> Loaded:
     """Return what is played, or refuse it before anything is healed, written or started."""
-    contract = load_contract(options.system)
+    loaded = load(options.system, parse_variables(options.variables))
+    contract = loaded.contract
     if options.alternative:
         contract = with_alternative(contract, options.alternative)
     choose_plan(contract, options, ALL_POWERS)
     if options.cluster == "local":
         find_release(options.broker)
-    return contract
+    return Loaded(contract, loaded.values)
 
 
 def _on_stage(stack: ExitStack, stage: Stage, options: Options, screen: Screen) -> None:

@@ -11,6 +11,7 @@ from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
 from gameday.contracts.model import Contract
+from gameday.contracts.variables import Value
 from gameday.traffic.link import Target
 from scenarios.attached import AttachedFacts
 from scenarios.options import Options
@@ -20,7 +21,7 @@ from scenarios.settings import broker_settings
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a run plays: the cluster, its facts, the run's virtual host, and how to connect."""
+    """Where a run plays: the cluster, how to reach it, and what the contract's variables are."""
 
     name: str
     folder: Path
@@ -32,6 +33,7 @@ class Stage:
     targets: tuple[Target, ...]
     port_base: int | None
     interrupts: Interrupts
+    values: tuple[Value, ...] = ()
 
 
 def open_stage(

@@ -31,6 +31,7 @@ def write_manifest_of(stage: Stage, contract: Contract, options: Options, plan: 
         claimed=claimed,
         dropped_claims=dropped,
         alternative=options.alternative,
+        variables=stage.values,
         broker_settings=options.broker_settings if local else "the owner's",
         settings_used=settings_used(contract, cluster.version, options.broker_settings)
         if local

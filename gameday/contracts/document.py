@@ -26,11 +26,15 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Document:
-    """A file's data, the line (from 1) of every field, and what was wrong already."""
+    """A file's data, the line (from 1) of every field, and what was wrong already.
+
+    `quoted` holds the fields that are text because the file says so by quotes or a block.
+    """
 
     data: Any
     lines: dict[Path, int]
     mistakes: tuple[Mistake, ...]
+    quoted: frozenset[Path] = frozenset()
 
     def line(self, path: Path) -> int:
         """Return the line of a field or, if it is not there, of what it is missing from."""
@@ -62,6 +66,7 @@ class _Reader:
     loader: PlainLoader
     lines: dict[Path, int] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    quoted: set[Path] = field(default_factory=set)
     within: set[int] = field(default_factory=set)
 
     def value(self, node: yaml.Node, path: Path) -> Any:
@@ -81,6 +86,8 @@ class _Reader:
             return dict(self._entries(node, path))
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and node.style is not None:
+            self.quoted.add(path)
         return self._scalar(node)
 
     def _entries(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, Any]]:
@@ -115,13 +122,23 @@ def read(text: str) -> Document:
         return Document(None, {}, ())
     reader = _Reader(loader)
     data = reader.value(node, ())
-    return Document(data, reader.lines, tuple(reader.mistakes))
+    return Document(data, reader.lines, tuple(reader.mistakes), frozenset(reader.quoted))
+
+
+def plain_value(text: str) -> Any:
+    """Return what a text means that stands in a file without quotes."""
+    loader = PlainLoader("")
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return loader.construct_object(yaml.ScalarNode(tag, text))
 
 
 def _unreadable(error: yaml.YAMLError, text: str) -> Document:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
-    lines = text.count("\n") + 1
-    line = min(mark.line + 1, lines) if mark else 1
-    found = f"expected YAML, found a mistake in its syntax ({problem}); correct it, then try again"
+    lines = text.split("\n")
+    line = min(mark.line + 1, len(lines)) if mark else 1
+    cure = "correct it, then try again"
+    if "${" in lines[line - 1]:
+        cure = "inside {} and [] put ${NAME} in quotes"
+    found = f"expected YAML, found a mistake in its syntax ({problem}); {cure}"
     return Document(None, {(): line}, (Mistake((), found),))

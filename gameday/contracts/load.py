@@ -8,17 +8,20 @@ judged without it. What the sentences are about: `sentences.py` (shape), `refere
 
 import difflib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from pydantic import ValidationError
 
-from gameday.contracts.document import Document, Mistake, Path, read
+from gameday.contracts.document import Mistake, Path, read
 from gameday.contracts.model import Contract
 from gameday.contracts.partial import View, without
 from gameday.contracts.references import reference_mistakes
 from gameday.contracts.rules import rule_mistakes
 from gameday.contracts.sentences import any_of, sentences
+from gameday.contracts.variables import Resolved, Value, resolve
 from gameday.errors import UsageError
 
 FOLDER = FilePath(__file__).parent
@@ -29,18 +32,32 @@ def systems() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
-def load_contract(name_or_path: str | FilePath) -> Contract:
+@dataclass(frozen=True)
+class Loaded:
+    """A contract with its variables put in, and what each of them was."""
+
+    contract: Contract
+    values: tuple[Value, ...] = ()
+
+
+def load_contract(name_or_path: str | FilePath, given: Mapping[str, str] | None = None) -> Contract:
     """Return the contract of a known system, or the one in a file."""
+    return load(name_or_path, given).contract
+
+
+def load(name_or_path: str | FilePath, given: Mapping[str, str] | None = None) -> Loaded:
+    """Return the same with its variables; `given` are those that the command line sets."""
     path = _find(str(name_or_path))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(f"{path}: cannot be read as a contract: {reason}") from error
-    contract, mistakes = _judge(read(text))
+    resolved = resolve(read(text), given or {}, os.environ)
+    contract, mistakes = _judge(resolved)
     if contract is None or mistakes:
         raise UsageError("\n".join(f"{path}:{line}" for line in mistakes))
-    return contract
+    return Loaded(contract, resolved.values)
 
 
 def _find(name: str) -> FilePath:
@@ -56,20 +73,22 @@ def _find(name: str) -> FilePath:
     raise UsageError(f'there is no system "{name}": expected {known}; {hint}')
 
 
-def _judge(document: Document) -> tuple[Contract | None, list[str]]:
+def _judge(resolved: Resolved) -> tuple[Contract | None, list[str]]:
     """Return the contract, if the shape is right, and what is wrong, in the file's order."""
+    document = resolved.document
     mistakes = list(document.mistakes)
+    first = {mistake.path for mistake in mistakes}
     contract = None
-    if not any(mistake.path == () for mistake in mistakes):
+    if () not in first:
         try:
             contract = Contract.model_validate_json(json.dumps(document.data), strict=True)
             view: View | None = View(contract)
         except ValidationError as error:
             shape = sentences(error, Contract)
-            mistakes += shape
+            mistakes += [mistake for mistake in shape if mistake.path not in first]
             view = without(document.data, [mistake.path for mistake in shape])
         mistakes += _meaning(view) if view else []
-    placed = sorted({(document.line(mistake.path), _said(mistake)) for mistake in mistakes})
+    placed = sorted({(document.line(each.path), _said(each, resolved)) for each in mistakes})
     return contract, [f"{line}: {text}" for line, text in placed]
 
 
@@ -78,8 +97,12 @@ def _meaning(view: View) -> Iterator[Mistake]:
     yield from rule_mistakes(view)
 
 
-def _said(mistake: Mistake) -> str:
-    return f"{_field(mistake.path)}: {mistake.text}"
+def _said(mistake: Mistake, resolved: Resolved) -> str:
+    """Return the sentence, and which variables the field was made of."""
+    origins = {value.name: value.origin for value in resolved.values}
+    used = [f"${{{name}}} is of {origins[name]}" for name in resolved.used.get(mistake.path, ())]
+    suffix = f" ({', '.join(used)})" if used else ""
+    return f"{_field(mistake.path)}: {mistake.text}{suffix}"
 
 
 def _field(path: Path) -> str:

@@ -27,6 +27,7 @@ from gameday.contracts.parts import (
     Binding,
     BrokerSetting,
     Exchange,
+    ExchangeBinding,
     Part,
     Policy,
     Queue,
@@ -52,6 +53,7 @@ __all__ = [
     "Degraded",
     "Emission",
     "Exchange",
+    "ExchangeBinding",
     "MessageType",
     "Mix",
     "NotTested",
@@ -124,6 +126,8 @@ class Contract(Part):
     """Where the promises come from."""
     nodes: int = Field(default=3, ge=1, le=3)
     """How many nodes its broker has; the local cluster is started with so many."""
+    variables: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Names in capitals with their defaults, to be used as `${NAME}` in any value."""
     topology: Topology
     """What the system declares on the broker."""
     messages: tuple[MessageType, ...]

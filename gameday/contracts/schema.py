@@ -17,6 +17,10 @@ from gameday.contracts.model import Contract, MessageType
 
 PUBLISHED = Path(__file__).parent / "contract.schema.json"
 
+ABOUT = ("title", "description", "default")
+VARIABLE = {"type": "string", "pattern": r"^\$\{[A-Z][A-Z0-9_]*\}$"}
+"""What may stand for a value: the use of one of the contract's variables."""
+
 FORMATS = FormatChecker()
 
 
@@ -30,8 +34,21 @@ def contract_schema() -> dict[str, Any]:
     """Return the JSON Schema of a contract's file."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Contract.model_json_schema(by_alias=True),
+        **_or_variable(Contract.model_json_schema(by_alias=True)),
     }
+
+
+def _or_variable(node: Any) -> Any:
+    """Return a schema that takes `${NAME}` wherever it asks for a number, a boolean or a choice."""
+    if isinstance(node, list):
+        return [_or_variable(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    inner = {name: _or_variable(value) for name, value in node.items()}
+    if node.get("type") not in ("integer", "number", "boolean") and "enum" not in node:
+        return inner
+    outside = {name: inner.pop(name) for name in ABOUT if name in inner}
+    return {**outside, "anyOf": [inner, VARIABLE]}
 
 
 def body_mistakes(message: MessageType, body: object) -> list[str]:

@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from gameday.contracts.model import Contract
 from gameday.contracts.topology import expectations
+from gameday.contracts.variables import Value
 from gameday.errors import PrepareError
 
 LIBRARIES = ("locust", "pika", "aio-pika", "toxiproxy-python", "numpy", "pandas", "gevent")
@@ -77,6 +79,7 @@ def build_manifest(
     claimed: tuple[str, ...],
     dropped_claims: tuple[Mapping[str, str], ...] = (),
     alternative: str | None = None,
+    variables: tuple[Value, ...] = (),
     broker_settings: str = "stock",
     settings_used: tuple[Any, ...] = (),
     command: tuple[str, ...] | None = None,
@@ -90,6 +93,7 @@ def build_manifest(
         "seed": seed,
         "contract": contract_json,
         "alternative": alternative,
+        "variables": [asdict(value) for value in variables],
         "broker_settings": broker_settings,
         "settings_used": list(settings_used),
         "cluster": dict(cluster),

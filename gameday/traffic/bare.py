@@ -10,7 +10,7 @@ from pathlib import Path
 import gevent
 from pika.exceptions import AMQPError
 
-from gameday.contracts.load import load_contract
+from gameday.contracts.load import load
 from gameday.history.folder import (
     build_manifest,
     create_run_folder,
@@ -31,15 +31,17 @@ DRAIN_WITHIN_S = 60.0
 
 def begin(system: str, seed: int) -> Path:
     """Find the broker, declare the contract's topology, make the run folder."""
-    contract = load_contract(system)
+    loaded = load(system)
+    contract = loaded.contract
     address = find_broker()
     declare(address.targets[0].url, contract.topology)
-    folder = create_run_folder(reports_dir(), system, seed)
+    folder = create_run_folder(reports_dir(), contract.system, seed)
     nodes = [target.node for target in address.targets]
     cluster = {"kind": "attached", "version": address.version, "nodes": nodes, "powers": []}
     manifest = build_manifest(
-        folder, contract, seed=seed, suite="load", cluster=cluster, claimed=()
-    )
+        folder, contract, seed=seed, suite="load", cluster=cluster, claimed=(),
+        variables=loaded.values,
+    )  # fmt: skip
     write_manifest(folder, manifest)
     targets = [[target.node, target.url] for target in address.targets]
     os.environ["GAMEDAY_TARGETS"] = json.dumps(targets)

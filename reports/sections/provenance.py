@@ -54,6 +54,7 @@ def _facts(material: Material, files: list[tuple[str, int, str]]) -> list[tuple[
         ("Broker settings", manifest.get("broker_settings")),
         ("Settings used", manifest.get("settings_used")),
         ("Alternative", manifest.get("alternative") or "none"),
+        ("Variables", _variables(manifest)),
         ("Python", manifest.get("python")),
         ("Git", manifest.get("git")),
         ("Started (UTC)", manifest.get("started_at")),
@@ -61,6 +62,13 @@ def _facts(material: Material, files: list[tuple[str, int, str]]) -> list[tuple[
         ("Configuration SHA-256", manifest.get("configuration_sha256")),
         ("Ledgers SHA-256", ledgers_digest(files)),
     ]
+
+
+def _variables(manifest: Json) -> str:
+    """Return each of the contract's variables with its value and where that came from."""
+    rows = manifest.get("variables") or []
+    said = [f"{row['name']} = {row['value']} (from {row['origin']})" for row in rows]
+    return "; ".join(said) or "none"
 
 
 def _pairs(caption: str, pairs: list[tuple[str, object]]) -> Table:

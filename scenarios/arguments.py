@@ -1,0 +1,17 @@
+"""The command line's arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+System = Annotated[str, typer.Argument(help="A system, or a contract's path.")]
+Broker = Annotated[str | None, typer.Option(help="A version such as 4.3, or a path.")]
+BrokerSettings = Annotated[str, typer.Option(help="tuned or stock.")]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="One of the contract's variables."),
+]
+Vhost = Annotated[str | None, typer.Option(help="The virtual host.")]
+Output = Annotated[Path | None, typer.Option(help="The file to write, instead of printing it.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as reports/runs/latest.")]
