@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gameday.contracts.declared import dead_letter_keys
 from gameday.contracts.importing import Imported
 from gameday.contracts.parts import Part, Queue, Topology
 from gameday.contracts.routing import dead_letter_targets, exchange_type, route, setting_of
-from gameday.contracts.rules import dead_letter_keys
 
 SERVED_MOST = 3
 """For how many queues the beginning has services: a broker may have hundreds."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
+from gameday.contracts.declared import topology_mistakes
 from gameday.contracts.definitions import (
     OPERATOR,
     TYPE,
@@ -20,7 +21,6 @@ from gameday.contracts.definitions import (
 )
 from gameday.contracts.parts import Exchange, Part, Policy, Queue, Topology
 from gameday.contracts.routing import BUILT_IN
-from gameday.contracts.rules import topology_mistakes
 from gameday.contracts.sentences import any_of
 from gameday.errors import UsageError
 
