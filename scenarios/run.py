@@ -29,6 +29,7 @@ from gameday.clusters.cluster import ALL_POWERS
 from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import find_release
 from gameday.contracts.load import Loaded, load
+from gameday.contracts.model import Contract
 from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError
 from gameday.history.folder import create_run_folder, reports_dir
@@ -61,7 +62,7 @@ class Ended:
 
 def run(options: Options, screen: Screen) -> Ended:
     """Play one run and leave its folder, ready to be judged."""
-    loaded = contract_of(options)
+    loaded = loaded_of(options)
     contract = loaded.contract
     state_dir = default_state_dir()
     for sentence in healing.heal_or_refuse(state_dir).sentences:
@@ -83,8 +84,13 @@ def run(options: Options, screen: Screen) -> Ended:
     return Ended(folder)
 
 
-def contract_of(options: Options) -> Loaded:
+def contract_of(options: Options) -> Contract:
     """Return what is played, or refuse it before anything is healed, written or started."""
+    return loaded_of(options).contract
+
+
+def loaded_of(options: Options) -> Loaded:
+    """Return the same, with what the contract's variables are."""
     loaded = load(options.system, parse_variables(options.variables))
     contract = loaded.contract
     if options.alternative:
