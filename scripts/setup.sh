@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes this machine ready: a virtual environment, RabbitMQ and Toxiproxy. Safe to run again and
+# Makes this machine ready: a virtual environment, RabbitMQ, Redis and Toxiproxy. Safe to run again and
 # twice at once; says one line a step, and nothing where nothing is to do. Starts no broker.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,5 +14,6 @@ fi
 
 # What may be missing for good comes first; the minute of pip comes last.
 scripts/setup_rabbitmq.sh
+scripts/setup_redis.sh
 scripts/setup_toxiproxy.sh
 scripts/setup_python.sh
