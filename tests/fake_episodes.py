@@ -29,7 +29,7 @@ class FakeEpisode:
 
 
 EPISODES = (
-    FakeEpisode("e1", "no fault", "nothing", "control", surge=False),
+    FakeEpisode("e1", "no fault", "nothing", "control", surge=True),
     FakeEpisode("e2", "kill the leader", "kill_node", "node_kill", True, 800),
     FakeEpisode("e3", "partition, reset", "partition_reset", "partition_reset", True, 700),
     FakeEpisode("e4", "partition, silent", "partition_silent", "partition_silent", True, 2000),

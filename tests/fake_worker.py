@@ -1,7 +1,7 @@
 """The workers of the fakes: a consumer with its prefetch, and a publisher for retries.
 
-A worker handles one message after another; what it cannot handle for the moment it republishes with
-its count raised, and acks the old one once the new one is confirmed.
+A worker handles one message after another, or several at once; what it cannot handle for the moment
+it republishes with its count raised, and acks the old one once the new one is confirmed.
 """
 
 from collections import deque
@@ -24,9 +24,10 @@ class Worker:
     node: str
     service_ns: int
     prefetch: int = 10
+    parallel: int = 1
     inbox: deque[tuple[int, int]] = field(default_factory=deque)
     unacked: dict[int, Copy] = field(default_factory=dict)
-    busy: bool = False
+    busy: int = 0
     alive: bool = True
     hung: bool = False
 
@@ -91,10 +92,12 @@ class Worker:
                       **{**values, **fields})  # fmt: skip
 
     def _work(self) -> None:
-        if self.busy or not self.inbox or self.hung or not self.alive:
-            return
-        self.busy = True
-        self.broker.clock.after(self.service_ns, self._handle, *self.inbox.popleft())
+        while self.busy < self.parallel and self.inbox and not self.hung and self.alive:
+            self.busy += 1
+            epoch, tag = self.inbox.popleft()
+            if self.parallel > 1 and epoch == self.link.epoch:
+                self._record(Kind.STARTED, tag, self.unacked[tag])
+            self.broker.clock.after(self.service_ns, self._handle, epoch, tag)
 
     def _handle(self, epoch: int, tag: int) -> None:
         if not self.alive:
@@ -146,7 +149,7 @@ class Worker:
         self._idle()
 
     def _idle(self) -> None:
-        self.busy = False
+        self.busy -= 1
         self._work()
 
     def _lost(self) -> None:

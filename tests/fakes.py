@@ -88,7 +88,10 @@ class Simulation:
         consumer = next(each for each in self.contract.consumers if each.name == name)
         queue = self.broker.queues[consumer.queue]
         service_ns = int(consumer.service_ms * MILLISECOND)
-        worker = Worker(self.tape("worker"), self.broker, queue, name, node, service_ns)
+        worker = Worker(
+            self.tape("worker"), self.broker, queue, name, node, service_ns,
+            consumer.prefetch, consumer.parallel,
+        )  # fmt: skip
         self.workers.append(worker)
 
     def schedule(self) -> None:

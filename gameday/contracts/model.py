@@ -103,14 +103,16 @@ class Play(Part):
 
 
 class Alternative(Part):
-    """Another shape of some queues, to be run beside the contract's own."""
+    """Another shape of some queues or clients, to be run beside the contract's own."""
 
     name: str
     """Its name."""
     reason: str
     """Why one would want it."""
-    queues: tuple[Queue, ...]
+    queues: tuple[Queue, ...] = ()
     """The queues that take the place of those of the same names."""
+    consumers: tuple[Consumer, ...] = ()
+    """The consuming services that take the place of those of the same names."""
     requirements: tuple[Requirement, ...] = ()
     """The requirements that read differently then, in place of those of the same ids."""
 
@@ -148,4 +150,4 @@ class Contract(Part):
     requirements: tuple[Requirement, ...]
     """What is promised, row by row."""
     alternatives: tuple[Alternative, ...] = ()
-    """Other shapes of some queues, to be run beside this one."""
+    """Other shapes of some queues or clients, to be run beside this one."""

@@ -148,9 +148,15 @@ def _criteria(view: View) -> Iterator[Mistake]:
 
 def _alternatives(view: View) -> Iterator[Mistake]:
     ids = [row.id for row in view.contract.requirements]
+    services = [each.name for each in view.contract.consumers]
     for i, alternative in enumerate(view.contract.alternatives):
         for j, queue in enumerate(alternative.queues):
             yield from _queue(view, ("alternatives", i, "queues", j, "name"), queue.name)
+        for j, service in enumerate(alternative.consumers):
+            place: Path = ("alternatives", i, "consumers", j)
+            yield from _queue(view, (*place, "queue"), service.queue)
+            if not view.knows("consumers", services, service.name):
+                yield _unknown((*place, "name"), "consumer", service.name, services)
         for j, row in enumerate(alternative.requirements):
             if not view.knows("requirements", ids, row.id):
                 path = ("alternatives", i, "requirements", j, "id")

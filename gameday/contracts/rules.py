@@ -135,10 +135,14 @@ def _priorities(path: Path, producer: Producer, queues: list[Queue]) -> Iterator
 def _mix(
     path: Path, producer: Producer, contract: Contract, queues: list[Queue]
 ) -> Iterator[Mistake]:
-    total = producer.mix.transient + producer.mix.dead
+    total = producer.mix.transient + producer.mix.dead + producer.mix.timed_out
     if total > SHARES_MOST:
         yield Mistake(path, f"expected shares up to 1 in all, found {total:g}; lower them")
+    patient = {each.queue for each in contract.consumers if each.timeout_ms is None}
     for queue in queues:
+        if producer.mix.timed_out and queue.name in patient:
+            text = f"expected a timeout_ms of the consumer of {queue.name}, without which a handler"
+            yield Mistake((*path, "timed_out"), f"{text} that hangs is never stopped; add one")
         exchange = setting_of(contract.topology, queue, "dead-letter-exchange")
         if producer.mix.dead and exchange is None:
             text = f"expected none that fails for good, since {queue.name} has no dead-letter"
@@ -152,6 +156,9 @@ def _consumers(contract: Contract) -> Iterator[Mistake]:
             text = "expected republish or none, since a classic queue keeps no delivery count"
             found = "by which tries could be limited, found requeue; use republish"
             yield Mistake(("consumers", i, "retry"), f"{text} {found}")
+        if consumer.parallel > consumer.prefetch:
+            text = f"expected at most its prefetch, {consumer.prefetch}, since it never holds more"
+            yield Mistake(("consumers", i, "parallel"), f"{text}; lower it, or raise prefetch")
         yield from _ladder(("consumers", i), contract, consumer)
         yield from _loops(("consumers", i), contract, consumer)
 

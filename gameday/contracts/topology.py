@@ -57,10 +57,12 @@ def with_alternative(contract: Contract, name: str) -> Contract:
     queues = tuple(shapes.get(queue.name, queue) for queue in topology.queues)
     policies = tuple(p for p in topology.policies if not _mirrors_nothing(p, queues))
     rows = {row.id: row for row in alternative.requirements}
+    services = {each.name: each for each in alternative.consumers}
     changed = topology.model_copy(update={"queues": queues, "policies": policies})
     return contract.model_copy(
         update={
             "topology": changed,
+            "consumers": tuple(services.get(each.name, each) for each in contract.consumers),
             "requirements": tuple(rows.get(row.id, row) for row in contract.requirements),
         },
     )

@@ -22,6 +22,10 @@ from gameday.history.roles import Roles
 Array = npt.NDArray[Any]
 
 
+ENDED = (Result.DONE, Result.TIMED_OUT)
+"""Results after which a message is done with: it succeeded, or was stopped and reported so."""
+
+
 @dataclass(frozen=True)
 class Copies:
     """One row a copy; `attempt` is a row of `Attempts`, times are -1 where nothing happened.
@@ -142,7 +146,7 @@ def build_copies(
         death_as_expected=~facts.any(in_dead & ~facts.as_expected(fate)),
         may_be_discarded=facts.by_queue(roles.may_discard)[index.queue],
         rests=facts.by_queue(roles.rests)[index.queue],
-        handled=facts.any(own & (deliveries.result == Result.DONE)),
+        handled=facts.any(own & np.isin(deliveries.result, ENDED)),
         delivered=facts.count(own & ~deliveries.drained),
         delivered_ns=facts.first(own & ~deliveries.drained, deliveries.time_ns),
         served_ns=facts.first(served, deliveries.time_ns),

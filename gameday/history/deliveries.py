@@ -28,7 +28,8 @@ class Deliveries:
     """One row a sight. Times are -1 where nothing happened; `attempt` is a row of `Attempts`.
 
     `settled` is 0 or ACKED, REQUEUED, REJECTED; `replacement` is the attempt that superseded it.
-    `newest_queue` and `newest_reason` are known of drained ones and of those that died once.
+    `newest_queue` and `newest_reason` are known of drained ones and of those that died once;
+    `started_ns` is known where a consumer handles several at once (`serving.py` knows the rest).
     """
 
     key: Array
@@ -46,6 +47,7 @@ class Deliveries:
     newest_queue: Array
     newest_reason: Array
     delivery_count: Array
+    started_ns: Array
     handled_ns: Array
     result: Array
     settled: Array
@@ -81,14 +83,15 @@ def build_deliveries(gathered: Gathered, attempts: Attempts) -> Deliveries:
     key = bare_keys(gathered.names, rows, key, attempts.finder, ok)
     tags = Tags(rows["channel"][: len(seen["time"])], rows["tag"][: len(seen["time"])])
     settled, settled_ns = _settled(gathered, tags, len(key))
+    started_ns = _started(gathered, tags, len(key))
     handled_ns, result = _handled(gathered, tags, len(key))
     deaths = _deaths(gathered, seen, drained)
     return Deliveries(
         key, attempts.finder.find(key), rows["queue"], rows["process"], rows["channel"],
         rows["tag"], rows["time"], rows["flags"].astype(np.uint8), rows["priority"],
         deaths["count"], deaths["first"], (rows["extra"].astype(np.uint8) & 15), deaths["newest"],
-        deaths["reason"], rows["extra"].astype(np.uint8) >> 4, handled_ns, result, settled,
-        settled_ns, _replacement(gathered, tags, attempts, len(key)), is_drained,
+        deaths["reason"], rows["extra"].astype(np.uint8) >> 4, started_ns, handled_ns, result,
+        settled, settled_ns, _replacement(gathered, tags, attempts, len(key)), is_drained,
     )  # fmt: skip
 
 
@@ -111,6 +114,15 @@ def _settled(gathered: Gathered, tags: Tags, count: int) -> tuple[Array, Array]:
     settled[: len(found.by)] = kind_of[found.by]
     settled_ns[: len(found.by)] = found.time
     return settled, settled_ns
+
+
+def _started(gathered: Gathered, tags: Tags, count: int) -> Array:
+    """Return when each delivery's handler began, where its consumer wrote that down."""
+    rows = gathered.of(Kind.STARTED)
+    at = tags.find(rows["channel"], rows["tag"])
+    started_ns = np.full(count, -1, np.int64)
+    started_ns[at[at >= 0]] = rows["time"][at >= 0]
+    return started_ns
 
 
 def _handled(gathered: Gathered, tags: Tags, count: int) -> tuple[Array, Array]:

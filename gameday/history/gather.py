@@ -36,6 +36,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.FAILED: (*NAMED, "detail"),
     Kind.DELIVERED: (*NAMED, "queue", "detail", "priority", "flags", "extra"),
     Kind.DRAINED: (*NAMED, "queue", "detail", "priority", "flags", "extra"),
+    Kind.STARTED: ("time", "channel", "tag"),
     Kind.HANDLED: ("time", "channel", "tag", "extra"),
     Kind.SUPERSEDED: NAMED,
     Kind.ACKED: TAGGED,

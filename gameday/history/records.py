@@ -21,6 +21,7 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | CONNECTION_* , *BLOCKED | **connection** | 0 | 0 | 0 | 0 | reply code | 0 |
 | CHANNEL_* | channel | 0 | 0 | 0 | 0 | reply code | 0 |
 | DELIVERED | consuming | delivery tag | the attempt's | queue | seen | deaths | death, count |
+| STARTED | consuming | delivery tag | the attempt's | queue | 0 | 0 | 0 |
 | HANDLED | consuming | delivery tag | the attempt's | queue | 0 | 0 | Result |
 | SUPERSEDED | consuming | delivery tag of the old | message; **new** attempt | queue | 0 | 0 | 0 |
 | ACKED, REQUEUED, REJECTED | consuming | delivery tag | 0 | 0 | 0 | 0 | 0 |
@@ -103,6 +104,7 @@ class Kind(IntEnum):
     CANCELLED = 26
     CORRELATED = 27  # The correlation id that a consumer saw in a body.
     CAUSED = 28  # What made a process send a message, and the correlation id that it carries.
+    STARTED = 29  # Its handler begins; written where several work beside each other.
     DRAINED = 30
     DRAIN_EMPTY = 31
     EFFECT = 40
@@ -152,6 +154,7 @@ class Result(IntEnum):
     DONE = 0
     TRANSIENT = 1
     PERMANENT = 2
+    TIMED_OUT = 3  # It was stopped at its timeout.
 
 
 DEATH_REASONS = {

@@ -159,20 +159,23 @@ class Consumer:
             index, delivery = self._waiting.popleft()
             held = index, delivery.tag
             self._in_hand.add(held)
+            if self._contract.parallel > 1:
+                self._reader.note(Kind.STARTED, index, delivery)
             service_ms = self._contract.service_ms + self.delay_ms
+            timed_out = False
             if service_ms or self.served.delivered % YIELD_EVERY == 0:
-                gevent.sleep(service_ms / 1000)
+                timed_out = self._handler.work(delivery, self.delay_ms)
             if held in self._in_hand:
-                self._settle(index, delivery)
+                self._settle(index, delivery, timed_out=timed_out)
                 self._in_hand.discard(held)
 
-    def _settle(self, index: int, delivery: Delivery) -> None:
+    def _settle(self, index: int, delivery: Delivery, *, timed_out: bool) -> None:
         if self._handler.is_used_up(delivery):
             self._settler.reject(index, delivery)  # Its last rejection was lost with its channel.
             return
-        result = self._handler.handle(delivery)
+        result = self._handler.handle(delivery, timed_out=timed_out)
         self._reader.note(Kind.HANDLED, index, delivery, extra=result)
-        self.served.handled += result is Result.DONE
+        self.served.handled += result in {Result.DONE, Result.TIMED_OUT}
         if result is Result.DONE and self._tools.effects is not None:
             self._tools.effects.take(delivery)
         if self.on_handled is not None:

@@ -1,19 +1,25 @@
 """What a worker's handler makes of a delivery: it stands for the application.
 
-It validates the body, then fails as the message says that it shall. Pure but for the contract:
-waiting for the service time, and settling, are its consumer's business.
+It works for the contract's service time, unless it is stopped at the contract's timeout; then it
+validates the body, and fails as the message says that it shall. Settling is not its business.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import gevent
+
 from gameday.contracts import model
 from gameday.history.records import Result
 from gameday.traffic.deliveries import Delivery
-from gameday.traffic.identity import PERMANENT
+from gameday.traffic.identity import HANGS, PERMANENT
 
 Validate = Callable[[str, bytes], bool]
 """Whether a body fits the schema of its message type."""
+
+
+HANGS_S = 3600.0
+"""How long a handler that hangs would take if nobody stopped it."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +29,22 @@ class Handler:
     contract: model.Consumer
     validate: Validate
 
-    def handle(self, delivery: Delivery) -> Result:
+    def work(self, delivery: Delivery, delay_ms: float = 0.0) -> bool:
+        """Take the time that a delivery takes; return whether it was stopped at its timeout."""
+        limit_ms = self.contract.timeout_ms
+        if limit_ms is None:
+            gevent.sleep((self.contract.service_ms + delay_ms) / 1000)
+            return False
+        hangs = delivery.who is not None and delivery.who.fail == HANGS
+        with gevent.Timeout(limit_ms / 1000, False):
+            gevent.sleep(HANGS_S if hangs else (self.contract.service_ms + delay_ms) / 1000)
+            return False
+        return True
+
+    def handle(self, delivery: Delivery, *, timed_out: bool = False) -> Result:
         """Return how handling a delivery ends."""
+        if timed_out:
+            return Result.TIMED_OUT
         who = delivery.who
         if who is None or who.fail == PERMANENT:
             return Result.PERMANENT

@@ -3,7 +3,7 @@
 They travel beside the contract's properties and never replace one. All are 64-bit integers, so
 that a prepared header can be filled in by one `struct` call. `x-gameday-fail` tells the consumer's
 simulated handler how this message shall end: 0 at once well, n > 0 a transient error in the first
-n tries, -1 a permanent error.
+n tries, -1 a permanent error, -2 a handler that hangs until it is stopped.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,8 @@ NAMES = (ID, ATTEMPT, DUE, PRIORITY, EXPECT, SUM, FAIL)
 
 PERMANENT = -1
 """`x-gameday-fail` of a message whose handling fails permanently."""
+HANGS = -2
+"""`x-gameday-fail` of a message whose handling never ends by itself."""
 
 
 def _entry(name: str) -> bytes:

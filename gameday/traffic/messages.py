@@ -15,7 +15,7 @@ from gameday.contracts.model import Consumer, MessageType, Producer
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Disposition, Kind
 from gameday.traffic import bodies
-from gameday.traffic.identity import PERMANENT
+from gameday.traffic.identity import HANGS, PERMANENT
 
 BLOCK = 1024
 ALWAYS = 1_000_000
@@ -221,6 +221,7 @@ def _fates(producer: Producer, consumer: Consumer | None) -> tuple[list[Fate], n
         Fate("exhausted", Disposition.REJECT, ALWAYS): mix.exhausted,
         Fate("permanent", Disposition.REJECT, PERMANENT): mix.permanent,
         Fate("invalid", Disposition.REJECT, PERMANENT, invalid=True): mix.invalid,
+        Fate("timed_out", Disposition.ACK, HANGS): mix.timed_out,
     }
     chosen = {fate: share for fate, share in bad.items() if share > 0}
     chosen = {GOOD: 1.0 - sum(chosen.values()), **chosen}

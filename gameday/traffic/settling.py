@@ -70,6 +70,8 @@ class Settler:
         """Settle what was handled, as the contract says of such an ending."""
         if result is Result.DONE:
             self._emit("done", index, delivery, self._ack)
+        elif result is Result.TIMED_OUT:
+            self._emit("timed_out", index, delivery, self._ack)
         elif result is Result.PERMANENT or self.handler.is_last_try(delivery):
             self._emit("failed", index, delivery, self.reject)
         elif self.contract.retry == "republish":

@@ -12,7 +12,7 @@ from gameday.history.decision import GO, decide
 from gameday.history.run import load_run
 from tests.fake_folder import FakeRun
 from tests.fakes import simulate
-from tests.mutants import damage_clients, damage_dead, damage_harness, damage_loss
+from tests.mutants import damage_clients, damage_dead, damage_harness, damage_loss, damage_service
 
 MESSAGES = 2500
 
@@ -69,6 +69,11 @@ CLIENTS = {
     "give_up_early": Claim("attempts", "fail", "before its try"),
     "narrow_the_pool": Claim("pool", "fail", "9 connections"),
 }
+SERVICE = {
+    "serve_first_come": Claim("effectiveness", "fail", "Priorities-Pay"),
+    "let_one_starve": Claim("starvation", "fail", "Nobody-Starves"),
+    "work_one_by_one": Claim("in_progress", "fail", "Many-At-Once"),
+}
 HARNESS = {
     "change_the_topology": Claim("topology", "fail", "the binding of builds is missing"),
     "forget_to_read_the_topology": Claim("topology", "unknown", "not read back"),
@@ -105,7 +110,8 @@ HARNESS = {
     "claim_less": Claim("claims", "unknown", "sparki-02"),
 }
 FAMILIES = (
-    (damage_loss, LOSS), (damage_dead, DEAD), (damage_clients, CLIENTS), (damage_harness, HARNESS)
+    (damage_loss, LOSS), (damage_dead, DEAD), (damage_clients, CLIENTS),
+    (damage_service, SERVICE), (damage_harness, HARNESS),
 )  # fmt: skip
 MUTANTS = [
     pytest.param(getattr(module, name), claim, id=name)

@@ -216,6 +216,30 @@ MISTAKES = {
             'orders, mail or orders.dead, found "order"; did you mean orders?'
         ),
     ),
+    "a handler that hangs and is never stopped": (
+        "mix: {permanent: 0.1}",
+        "mix: {timed_out: 0.1}",
+        (
+            "shop.yaml:28: producers[0].mix.timed_out: expected a timeout_ms of the consumer of "
+            "orders, without which a handler that hangs is never stopped; add one"
+        ),
+    ),
+    "more at once than may be held": (
+        "    queue: orders\n",
+        "    queue: orders\n    prefetch: 4\n    parallel: 5\n",
+        (
+            "shop.yaml:37: consumers[0].parallel: expected at most its prefetch, 4, since it never "
+            "holds more; lower it, or raise prefetch"
+        ),
+    ),
+    "unknown consumer of an alternative": (
+        "    reason: It survives.\n",
+        "    reason: It survives.\n    consumers:\n      - {name: paker, queue: orders}\n",
+        (
+            "shop.yaml:52: alternatives[0].consumers[0].name: expected the consumer packer, found "
+            '"paker"; did you mean packer?'
+        ),
+    ),
     "unknown queue of an alternative": (
         "{name: orders, type: quorum}",
         "{name: order, type: quorum}",

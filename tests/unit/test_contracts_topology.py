@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.contracts.load import load_contract
-from gameday.contracts.model import Contract
+from gameday.contracts.model import Alternative, Contract
 from gameday.contracts.parts import (
     Binding,
     Exchange,
@@ -184,6 +184,16 @@ def test_the_alternative_changes_its_queues_and_nothing_else(sparki: Contract) -
     ]
     assert differing == ["sparki-02"]
     assert (changed.producers, changed.consumers) == (sparki.producers, sparki.consumers)
+
+
+def test_an_alternative_may_change_consumers(sparki: Contract) -> None:
+    """A consuming service of an alternative takes the place of the one of its name, no other."""
+    slow = sparki.consumers[0].model_copy(update={"prefetch": 100})
+    other = Alternative(name="greedy", reason="It hides priorities.", consumers=(slow,))
+    changed = with_alternative(sparki.model_copy(update={"alternatives": (other,)}), "greedy")
+
+    assert changed.consumers == (slow, *sparki.consumers[1:])
+    assert changed.topology == sparki.topology
 
 
 def test_an_unknown_alternative_is_told_with_the_closest(sparki: Contract) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from gameday.history.checks.bodies import graceful_stop, schemas
 from gameday.history.checks.clients import duplicates_flag, effects, prefetch, properties
 from gameday.history.checks.cluster import health, members, topology
+from gameday.history.checks.concurrency import in_progress
 from gameday.history.checks.controls import controls
 from gameday.history.checks.dead import dead_letters
 from gameday.history.checks.exposure import exposure
@@ -21,6 +22,7 @@ from gameday.history.checks.pool import pool
 from gameday.history.checks.recovery import blocked, recovery
 from gameday.history.checks.retries import attempts
 from gameday.history.checks.sla import sla
+from gameday.history.checks.urgency import effectiveness, starvation
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.run import Run
 
@@ -45,6 +47,9 @@ CHECKS: dict[str, Check] = {
     "duplicates_flag": duplicates_flag,
     "effects": effects,
     "graceful_stop": graceful_stop,
+    "in_progress": in_progress,
+    "effectiveness": effectiveness,
+    "starvation": starvation,
     "generator": generator,
     "exposure": exposure,
     "controls": controls,
