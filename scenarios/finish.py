@@ -104,16 +104,19 @@ def _healthy(game: Game) -> str:
 
 
 def _consumers_done(game: Game) -> str:
-    """Work queues are empty and nothing is unacknowledged, while the real consumers still work."""
+    """Work queues are empty and nothing is unacknowledged, while the real consumers still work.
+
+    So are the queues that time empties: what waits there comes back, or dies as it should.
+    """
+    names = (*game.work_queues, *game.passing_queues)
 
     def done() -> bool | NotYet:
         counts = game.broker.message_counts(game.vhost)
-        left = {name: counts[name] for name in game.work_queues if any(counts[name])}
+        left = {name: counts[name] for name in names if any(counts[name])}
         return NotYet(left) if left else True
 
-    wait_until(
-        _Held(game, _patient(done)), CONSUMERS_WITHIN_S, "the work queues empty", poll_ms=200
-    )
+    within_s = CONSUMERS_WITHIN_S + game.passing_s
+    wait_until(_Held(game, _patient(done)), within_s, "the work queues empty", poll_ms=200)
     return "work queues empty, nothing unacknowledged"
 
 

@@ -14,7 +14,9 @@ from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract
+from gameday.contracts.topology import setting_of
 from gameday.errors import HarnessError
+from gameday.history.roles import Roles
 from scenarios.attached import AttachedFacts
 from scenarios.controls import Controls
 from scenarios.crew import Crew
@@ -50,6 +52,18 @@ class Game:
     def work_queues(self) -> tuple[str, ...]:
         """The queues that have consumers."""
         return tuple(consumer.queue for consumer in self.contract.consumers)
+
+    @property
+    def passing_queues(self) -> tuple[str, ...]:
+        """The queues that nobody reads and that time empties: wait queues, and what expires."""
+        return tuple(Roles(self.contract).passing)
+
+    @property
+    def passing_s(self) -> float:
+        """How long a message can take at most to pass through all of them, one after another."""
+        topology = self.contract.topology
+        queues = [each for each in topology.queues if each.name in self.passing_queues]
+        return sum(float(setting_of(topology, each, "message-ttl")) for each in queues) / 1000
 
     @property
     def counts_age_s(self) -> float:

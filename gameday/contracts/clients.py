@@ -69,7 +69,9 @@ class Reconnect(Part):
     every_ms: PositiveInt
     """The pause between two tries to connect."""
     attempts: PositiveInt
-    """After how many tries in a row the callers are told; the next call begins a new row."""
+    """After how many failed tries in a row callers are told; the next call begins a new row."""
+    timeout_ms: PositiveInt = 3000
+    """After how long without an answer a try has failed."""
 
 
 class Degraded(Part):

@@ -43,6 +43,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.REQUEUED: TAGGED,
     Kind.REJECTED: TAGGED,
     Kind.CANCELLED: ("time", "channel", "queue"),
+    Kind.CONNECT_FAILED: ("time", "tag", "detail", "extra"),
     Kind.CORRELATED: (*NAMED, "detail"),
     Kind.CAUSED: (*NAMED, "detail"),
     Kind.DRAIN_EMPTY: ("time", "queue"),
@@ -69,6 +70,7 @@ TABLE_OF_DETAIL = {
     Kind.UNKNOWN: "reason",
     Kind.FAILED: "reason",
     Kind.EFFECT: "effect",
+    Kind.CONNECT_FAILED: "link",
 }
 
 
@@ -151,7 +153,7 @@ def _of_ledger(
     words = np.ascontiguousarray(ledger.records).view("<u8").reshape(-1, DTYPE.itemsize // 8)
     local = {
         table: names.local(table, ledger.tables.get(table, {}))
-        for table in ("queue", "route", "reason", "effect", "deaths")
+        for table in ("queue", "route", "reason", "effect", "deaths", "link")
     }
     digests = _digests(ledger, names)
     opened = {

@@ -61,6 +61,7 @@ ENDINGS = (
     Ending("channel not found", _INFO, "The exchange is not there, or its node is down.", (404,)),
     Ending("channel precondition failed", _INFO, "A rule was broken, or an ack came late.", (406,)),
     Ending("failed", _FAIL, "An error that came before any byte was written."),
+    Ending("gave up reconnecting", _FAIL, "It waited for a connection until the last try failed."),
     Ending("no connection", _FAIL, "No connection of the pool was open, so nothing was written."),
 )  # fmt: skip
 
@@ -75,6 +76,7 @@ REASONS = {
     "process killed": "process killed",
     "exception": "exception",
     "no connection of the pool is open": "no connection",
+    "gave up reconnecting": "gave up reconnecting",
 }
 """The reasons that clients write down, and the ending that each is."""
 

@@ -19,6 +19,7 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | CALLED | 0 | 0 | sequence, producer | route | 0 | the call's duration, us | 1: dropped at once |
 | SHED | 0 | 0 | sequence, producer | route | 0 | waited, us | 1: logged as an error |
 | CONNECTION_* , *BLOCKED | **connection** | 0 | 0 | 0 | 0 | reply code | 0 |
+| CONNECT_FAILED | 0 | which try of its row | 0 | 0 | 0 | link (names) | 1: the last |
 | CHANNEL_* | channel | 0 | 0 | 0 | 0 | reply code | 0 |
 | DELIVERED | consuming | delivery tag | the attempt's | queue | seen | deaths | death, count |
 | STARTED | consuming | delivery tag | the attempt's | queue | 0 | 0 | 0 |
@@ -95,6 +96,7 @@ class Kind(IntEnum):
     CONNECTION_CLOSED = 13
     CHANNEL_OPENED = 14
     CHANNEL_CLOSED = 15
+    CONNECT_FAILED = 16
     DELIVERED = 20
     HANDLED = 21
     SUPERSEDED = 22  # The consumer has published a new attempt, and acks this delivery next.

@@ -1,8 +1,9 @@
 """What each queue of a contract is for, as far as judging copies needs it.
 
-A *work* queue has consumers. A *wait* queue has none, and its time to live leads back to another
-queue. A *dead-letter* queue is where a work queue's dead letters go. A copy that nobody can consume
-and nothing moves simply *rests* where it is. Controls have no contract: theirs are work queues.
+A *work* queue has consumers. A *wait* queue has none, and its time to live leads back to a work
+queue. A *dead-letter* queue is where the dead letters of any other queue go. A copy that nobody can
+consume and nothing moves simply *rests* where it is. Controls have no contract: theirs are work
+queues.
 """
 
 from dataclasses import dataclass
@@ -33,14 +34,26 @@ class Roles:
         return frozenset(consumer.queue for consumer in self.contract.consumers)
 
     @cached_property
-    def waits(self) -> dict[str, str]:
-        """The wait queues, and where each leads back to."""
+    def passing(self) -> dict[str, str]:
+        """The queues that nobody consumes and whose time to live moves all on, and where to."""
         found = {}
         for name in self.queues:
             targets = self.targets(name)
             if name not in self.consumed and targets and self._setting(name, "message-ttl"):
                 found[name] = targets[0]
         return found
+
+    @cached_property
+    def waits(self) -> dict[str, str]:
+        """The wait queues, and where each leads back to: in the end to a queue with consumers."""
+        return {name: to for name, to in self.passing.items() if self._leads_back(name)}
+
+    def _leads_back(self, queue: str) -> bool:
+        seen: set[str] = set()
+        while queue in self.passing and queue not in seen:
+            seen.add(queue)
+            queue = self.passing[queue]
+        return queue in self.consumed
 
     @cached_property
     def dead(self) -> frozenset[str]:

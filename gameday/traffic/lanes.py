@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import DETAIL_MAX, NO_PRIORITY, Flag, Kind
+from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.messages import Outgoing
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Manners:
     backoff_factor: float = 2.0
     backoff_most_ms: int | None = None
     confirm_timeout_ms: int = 5000
+    comeback: Comeback = FOR_EVER
     believes: Literal["broker", "socket"] = "broker"  # Only a control takes the socket's word.
 
     def pause_s(self, tries: int) -> float:
@@ -56,12 +58,16 @@ class Lane:
     """A link with what it has not confirmed yet, by publish tag, oldest first."""
 
     def __init__(self) -> None:
+        self.leaving = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew, on a fresh channel: tags count from 1, and nothing waits."""
         self.pending: dict[int, tuple[Outgoing, int]] = {}
         self.returned: set[tuple[int, int]] = set()
         self.templates: dict[int, Template] = {}
         self.tag = 0
         self.suspect_since_ns = 0
-        self.leaving = False
 
 
 def settled(
@@ -77,6 +83,16 @@ def settled(
             break
         named.append(each)
     return [pending.pop(each)[0] for each in named]
+
+
+def unanswered_since(pending: dict[int, tuple[Outgoing, int]], limit_ns: int) -> list[int]:
+    """Return the tags of the publishes that have waited since that time or longer."""
+    late = []
+    for tag, (_, since_ns) in pending.items():
+        if since_ns > limit_ns:
+            break
+        late.append(tag)
+    return late
 
 
 def finish(message: Outgoing, *, arrived: bool) -> None:
@@ -107,4 +123,22 @@ def record(
     ledger.append(
         kind, now, message.sequence, tag, lag_us, message.producer, channel, route, attempt,
         priority, flags, message.expect,
+    )  # fmt: skip
+
+
+def record_reason(
+    ledger: LedgerWriter,
+    kind: Kind,
+    message: Outgoing,
+    why: str,
+    now: int,
+    tag: int = 0,
+    channel: int = 0,
+    attempt: int = 0,
+) -> None:
+    """Write down that an attempt ended without the broker's word, and why."""
+    reason = ledger.intern("reason", why)
+    ledger.append(
+        kind, now, message.sequence, tag, reason, message.producer, channel, message.route.index,
+        attempt,
     )  # fmt: skip

@@ -17,10 +17,8 @@ from pika.exceptions import StreamLostError
 
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
+from gameday.traffic.comeback import FOR_EVER, Comeback
 
-CONNECT_TIMEOUT_S = 3.0
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 2.0
 STOOD_S = 5.0
 """A connection that stood for less (a queue that refuses its consumer) is not opened at once."""
 
@@ -41,6 +39,7 @@ class Purpose:
     client: str
     heartbeat_s: int = 60
     details: tuple[tuple[str, Any], ...] = ()
+    comeback: Comeback = FOR_EVER
 
 
 class Link:
@@ -63,6 +62,7 @@ class Link:
         self.connection_index = 0
         self.is_open = False
         self.is_blocked = False
+        self.gave_up = False
         self.resumed_ns = 0
         self.node = ""
         self._targets = targets
@@ -74,11 +74,13 @@ class Link:
         self._stopped = False
         self._unsent: list[bytes] = []
         self._settled = Event()
+        self._asked = Event()
         self._loop = gevent.spawn(self._keep_open)
 
     def close(self, within_s: float = 5.0) -> None:
         """Close for good."""
         self._stopped = True
+        self._asked.set()
         self._flush()
         connection = self.connection
         if connection is not None and connection.is_open:
@@ -97,6 +99,12 @@ class Link:
         self._flush()
         if self.connection is not None and self.connection.is_open:
             self.connection.close()
+
+    def ask(self) -> None:
+        """Begin a new row of tries, where the last one was given up."""
+        if self.gave_up:
+            self.gave_up = False
+            self._asked.set()
 
     def drop(self) -> None:
         """Give this connection up without asking the other side, and open another."""
@@ -122,18 +130,42 @@ class Link:
             self.connection._output_marshaled_frames([b"".join(frames)])  # noqa: SLF001
 
     def _keep_open(self) -> None:
-        delay_s = RETRY_FIRST_S
+        comeback = self.purpose.comeback
+        failed = pauses = 0
         while not self._stopped:
             target = self._targets[self._next % len(self._targets)]
             self._next += 1
-            opened_s = monotonic_ns() / 1e9
+            begun_s = monotonic_ns() / 1e9
             if self._open(target):
+                failed = 0
                 self._settled.wait()
-            if monotonic_ns() / 1e9 - opened_s > STOOD_S:
-                delay_s = RETRY_FIRST_S
+                if monotonic_ns() / 1e9 - begun_s > STOOD_S:
+                    pauses = 0
+                    continue
             else:
-                gevent.sleep(delay_s)
-                delay_s = min(delay_s * 2, RETRY_MOST_S)
+                failed += 1
+                self._note_failure(failed, last=failed == comeback.attempts)
+            if failed == comeback.attempts:
+                failed = pauses = 0
+                self._give_up()
+            else:
+                gevent.sleep(comeback.pause_s(pauses))
+                pauses += 1
+
+    def _note_failure(self, number: int, *, last: bool) -> None:
+        purpose = self.purpose
+        who = {"client": purpose.client, "role": purpose.role, "node": self.node}
+        link = self.ledger.intern("link", {**who, **dict(purpose.details)})
+        self.ledger.append(
+            Kind.CONNECT_FAILED, monotonic_ns(), tag=number, detail=link, extra=int(last)
+        )
+
+    def _give_up(self) -> None:
+        """Try no more until somebody asks."""
+        self._asked.clear()
+        self.gave_up = not self._stopped
+        if self.gave_up:
+            self._asked.wait()
 
     def _open(self, target: Target) -> bool:
         opened = Event()
@@ -146,7 +178,7 @@ class Link:
             on_close_callback=lambda c, reason: self._closed(c, reason, opened),
         )
         self.connection = connection
-        opened.wait(CONNECT_TIMEOUT_S + 1)
+        opened.wait(self.purpose.comeback.timeout_s + 1)
         if not self.is_open:
             _abort(connection)
         return self.is_open
@@ -154,8 +186,8 @@ class Link:
     def _parameters(self, target: Target) -> Any:
         parameters = pika.URLParameters(target.url)
         parameters.heartbeat = self.purpose.heartbeat_s
-        parameters.socket_timeout = CONNECT_TIMEOUT_S
-        parameters.stack_timeout = CONNECT_TIMEOUT_S
+        parameters.socket_timeout = self.purpose.comeback.timeout_s
+        parameters.stack_timeout = self.purpose.comeback.timeout_s
         parameters.connection_attempts = 1
         parameters.client_properties = {"connection_name": self.purpose.client}
         return parameters

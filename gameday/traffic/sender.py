@@ -2,7 +2,8 @@
 
     due -> choose a link -> INVOKE in the ledger -> bytes -> confirmed | nacked | returned
                  |                                          | no answer in time | link lost
-                 +-- none open: FAILED                      +-> backoff -> next attempt -> told
+                 +-- none open: FAILED, or held while       +-> backoff -> next attempt -> told
+                     a limited row of tries to connect lasts
 
 Nothing is retried silently: each attempt has its own record and its own name.
 """
@@ -17,10 +18,19 @@ import gevent
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Flag, Kind, pack_attempt
 from gameday.traffic.frames import Template
-from gameday.traffic.identity import Identity, identify
-from gameday.traffic.lanes import Lane, Manners, Tally, finish, record, settled
+from gameday.traffic.lanes import (
+    Lane,
+    Manners,
+    Tally,
+    finish,
+    record,
+    record_reason,
+    settled,
+    unanswered_since,
+)
 from gameday.traffic.link import Link, Purpose, Target
-from gameday.traffic.messages import Outgoing, digest
+from gameday.traffic.messages import Outgoing
+from gameday.traffic.naming import Naming
 
 SUSPECT_FOR_NS = 10_000_000_000
 SCAN_EVERY_S = 0.05
@@ -38,12 +48,14 @@ class Sender:
         self._manners = manners
         self._lanes: dict[Link, Lane] = {}
         self._held: deque[Outgoing] = deque()
-        self._bare: dict[str, tuple[int, int, int]] = {}
+        self._naming = Naming(ledger)
         self._turn = 0
         self._closing = False
         for number in range(manners.pool):
             details = (("link", number),)
-            purpose = Purpose("publish", manners.client, manners.heartbeat_s, details)
+            purpose = Purpose(
+                "publish", manners.client, manners.heartbeat_s, details, manners.comeback
+            )
             link = Link(ledger, targets, first + number, purpose, self._opened, self._lost)
             self._lanes[link] = Lane()
         self._links = tuple(self._lanes)
@@ -74,8 +86,11 @@ class Sender:
         if message.is_over:
             return
         link = self._choose()
-        if link is None:
-            self._refuse(message)
+        if link is None and self._manners.comeback.attempts is not None:
+            self._wait_for_a_connection(message)
+        elif link is None:
+            self._refuse(message, "no connection of the pool is open")
+            self._again(message)
         elif link.is_blocked:
             message.held |= Flag.PUBLISH_HELD_BLOCKED
             self.tally.held += 1
@@ -133,7 +148,7 @@ class Sender:
     def _publish(self, link: Link, message: Outgoing) -> None:
         lane = self._lanes[link]
         lane.tag += 1
-        attempt = self._name_attempt(message)
+        attempt = self._naming.name(message)
         now = monotonic_ns()
         record(
             self._ledger, Kind.INVOKE, message, message.route.index, now,
@@ -142,32 +157,12 @@ class Sender:
         lane.pending[lane.tag] = message, now
         self.tally.sent += 1
         frames = self._template(lane, link, message).publish(
-            message.body, self._table(message, attempt), message.message_id,
+            message.body, self._naming.table(message, attempt), message.message_id,
             int(time()), message.priority, message.extra,
         )  # fmt: skip
         link.write(frames)
         if self._manners.believes == "socket":
             self._answered(link, lane.tag, positive=True, multiple=False)
-
-    def _name_attempt(self, message: Outgoing) -> int:
-        attempt = pack_attempt(self._ledger.process, message.count)
-        message.count += 1
-        message.tries += 1
-        return attempt
-
-    def _table(self, message: Outgoing, attempt: int) -> bytes:
-        if message.bare:
-            name = message.producer, message.sequence, attempt
-            sign = digest(message.body)
-            self._bare[sign] = name
-            who = dict(zip(("producer", "sequence", "attempt"), name, strict=True))
-            self._ledger.intern("digest", {"digest": sign, **who})
-            return b""
-        return Identity(
-            message.producer, message.sequence, attempt, message.due_ns,
-            -1 if message.priority is None else message.priority,
-            message.expect, message.checksum, message.fail,
-        ).table()  # fmt: skip
 
     def _template(self, lane: Lane, link: Link, message: Outgoing) -> Template:
         route = message.route
@@ -180,18 +175,30 @@ class Sender:
             )  # fmt: skip
         return template
 
-    def _refuse(self, message: Outgoing) -> None:
+    def _wait_for_a_connection(self, message: Outgoing) -> None:
+        """Hold a message while the pool tries to connect; where it has given up, try anew."""
+        self._tell_if_given_up()
+        for link in self._lanes:
+            link.ask()
+        message.held |= Flag.PUBLISH_HELD_DISCONNECTED
+        self.tally.held += 1
+        self._held.append(message)
+
+    def _tell_if_given_up(self) -> None:
+        """Tell whoever waits for a connection, once every link of the pool has given up."""
+        while self._held and all(link.gave_up for link in self._lanes):
+            message = self._held.popleft()
+            self._refuse(message, "gave up reconnecting")
+            self.tally.told += 1
+            finish(message, arrived=False)
+
+    def _refuse(self, message: Outgoing, why: str) -> None:
         """No connection stands: the attempt fails before any byte is written."""
         now = monotonic_ns()
-        attempt = self._name_attempt(message)
+        attempt = self._naming.name(message)
         message.held |= Flag.PUBLISH_HELD_DISCONNECTED
         record(self._ledger, Kind.INVOKE, message, message.route.index, now, attempt=attempt)
-        reason = self._ledger.intern("reason", "no connection of the pool is open")
-        self._ledger.append(
-            Kind.FAILED, now, message.sequence, 0, reason, message.producer,
-            queue=message.route.index, attempt=attempt,
-        )  # fmt: skip
-        self._again(message)
+        record_reason(self._ledger, Kind.FAILED, message, why, now, attempt=attempt)
 
     def _again(self, message: Outgoing) -> None:
         """Try once more after a backoff, or tell the caller that the attempts are used up."""
@@ -208,8 +215,7 @@ class Sender:
 
     def _opened(self, link: Link) -> None:
         lane = self._lanes[link]
-        lane.pending, lane.returned, lane.templates, lane.tag = {}, set(), {}, 0
-        lane.suspect_since_ns = 0
+        lane.begin()
         link.channel.add_on_return_callback(
             lambda _, method, properties, body: self._returned(lane, method, properties, body)
         )
@@ -224,11 +230,7 @@ class Sender:
             self._again(message)
 
     def _returned(self, lane: Lane, method: Any, properties: Any, body: bytes) -> None:
-        who = identify(properties.headers)
-        if who is not None:
-            producer, sequence, attempt = who.producer, who.sequence, who.attempt
-        else:
-            producer, sequence, attempt = self._bare[digest(body)]
+        producer, sequence, attempt = self._naming.of(properties, body)
         self._ledger.append(
             Kind.RETURNED, monotonic_ns(), sequence, 0, method.reply_code, producer, attempt=attempt
         )
@@ -268,6 +270,7 @@ class Sender:
             for link, lane in self._lanes.items():
                 if link.is_open and not link.is_blocked:
                     self._expire(link, lane, now)
+            self._tell_if_given_up()
             while self._held and any(li.is_open and not li.is_blocked for li in self._lanes):
                 self.send(self._held.popleft())
 
@@ -275,11 +278,7 @@ class Sender:
         limit = now - self._manners.confirm_timeout_ms * 1_000_000
         if link.resumed_ns > limit:
             return
-        late = []
-        for tag, (_, since) in lane.pending.items():
-            if since > limit:
-                break
-            late.append(tag)
+        late = unanswered_since(lane.pending, limit)
         for tag in late:
             message, _ = lane.pending.pop(tag)
             self._no_answer(link, message, tag, now)
@@ -289,10 +288,9 @@ class Sender:
             link.drop()
 
     def _no_answer(self, link: Link, message: Outgoing, tag: int, now: int) -> None:
-        reason = self._ledger.intern("reason", "no confirm in time")
-        self._ledger.append(
-            Kind.UNKNOWN, now, message.sequence, tag, reason, message.producer,
-            link.channel_index, message.route.index,
-            pack_attempt(self._ledger.process, message.count - 1),
+        record_reason(
+            self._ledger, Kind.UNKNOWN, message, "no confirm in time", now, tag=tag,
+            channel=link.channel_index,
+            attempt=pack_attempt(self._ledger.process, message.count - 1),
         )  # fmt: skip
         self._again(message)

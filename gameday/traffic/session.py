@@ -14,12 +14,13 @@ from typing import Any
 import jsonschema
 
 from gameday.contracts.model import Consumer as ConsumerContract
-from gameday.contracts.model import Contract, Emission, Producer, Sending
+from gameday.contracts.model import Contract, Emission, Producer, Reconnect, Sending
 from gameday.contracts.topology import route
 from gameday.errors import HarnessError
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import COUNT_MAX, PROCESS_MAX
 from gameday.traffic.arrivals import Constant, Poisson, Schedule
+from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.consumer import Consumer
 from gameday.traffic.effects import EffectStore
 from gameday.traffic.emitting import Emitter
@@ -165,7 +166,7 @@ def manners_of(producer: Producer) -> Manners:
     return Manners(
         producer.name, producer.pool, producer.heartbeat_s, attempts, producer.backoff_ms,
         producer.backoff_factor, producer.backoff_most_ms,
-        confirm_timeout_ms=producer.confirm_timeout_ms,
+        confirm_timeout_ms=producer.confirm_timeout_ms, comeback=comeback_of(producer.reconnect),
     )  # fmt: skip
 
 
@@ -174,6 +175,14 @@ def schedule_of(producer: Producer, seed: int) -> Schedule:
     if producer.tick is not None:
         return Constant(1 / producer.tick.every_s)
     return Poisson(producer.rate_per_s, seed)
+
+
+def comeback_of(reconnect: Reconnect | None) -> Comeback:
+    """Return how a client's links come back, by its contract."""
+    if reconnect is None:
+        return FOR_EVER
+    every_s = reconnect.every_ms / 1000
+    return Comeback(every_s, every_s, reconnect.timeout_ms / 1000, reconnect.attempts)
 
 
 def validator(contract: Contract) -> Validate:

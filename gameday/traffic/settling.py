@@ -64,7 +64,7 @@ class Settler:
     link: Link
     served: Served
     republishing: int = 0
-    _routes: dict[str, Route] = field(default_factory=dict)
+    _routes: dict[tuple[str, str], Route] = field(default_factory=dict)
 
     def settle(self, index: int, delivery: Delivery, result: Result) -> None:
         """Settle what was handled, as the contract says of such an ending."""
@@ -74,7 +74,7 @@ class Settler:
             self._emit("timed_out", index, delivery, self._ack)
         elif result is Result.PERMANENT or self.handler.is_last_try(delivery):
             self._emit("failed", index, delivery, self.reject)
-        elif self.contract.retry == "republish":
+        elif self.contract.retry in {"republish", "ladder"}:
             self._republish(index, delivery)
         else:
             self._requeue(index, delivery)
@@ -144,7 +144,7 @@ class Settler:
         return Outgoing(
             who.producer, who.sequence, who.due_ns, properties.priority,
             Disposition(who.expect), who.fail, delivery.body, who.checksum,
-            properties.message_id, self._route(properties.type or ""),
+            properties.message_id, self._route(properties.type or "", self._next_queue(delivery)),
             extra=integer_entry(self.contract.retry_header, self.handler.tries(delivery)),
             count=self.tools.counts.get((who.producer, who.sequence), self._first_count(who)),
         )  # fmt: skip
@@ -153,14 +153,19 @@ class Settler:
         """Keep clear of the producer's own attempts, where both work in one process."""
         return OWN_PRODUCER_ATTEMPTS if who.producer == self.tools.ledger.process else 0
 
-    def _route(self, message_type: str) -> Route:
-        """Republish straight to the queue, through the default exchange."""
-        if message_type not in self._routes:
-            queue = self.contract.queue
+    def _next_queue(self, delivery: Delivery) -> str:
+        """Name where a failed message goes: its queue again, or the next step of the ladder."""
+        if self.contract.retry != "ladder":
+            return self.contract.queue
+        return self.contract.ladder[self.handler.tries(delivery) - 1].queue
+
+    def _route(self, message_type: str, queue: str) -> Route:
+        """Republish straight to a queue, through the default exchange."""
+        if (message_type, queue) not in self._routes:
             value = {"exchange": "", "routing_key": queue, "type": message_type, "queues": [queue]}
             index = self.tools.ledger.intern("route", value)
-            self._routes[message_type] = Route(index, "", queue, message_type)
-        return self._routes[message_type]
+            self._routes[message_type, queue] = Route(index, "", queue, message_type)
+        return self._routes[message_type, queue]
 
     def _republished(
         self, index: int, delivery: Delivery, message: Outgoing, *, arrived: bool

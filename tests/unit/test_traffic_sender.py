@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic_ns
 
 import gevent
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from gameday.history.ledger import LedgerWriter, read_ledger
 from gameday.history.records import Flag, Kind, unpack_attempt
+from gameday.traffic.comeback import Comeback
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Outgoing, Route
@@ -46,8 +48,48 @@ def test_refused_connections(nowhere: Target, tmp_path: Path) -> None:
     assert heard == [False]
     assert [unpack_attempt(int(each)) for each in invoked["attempt"]] == [(1, 0), (1, 1), (1, 2)]
     assert (records["kind"] == Kind.FAILED).sum() == 3
-    assert len(records) == 6, "nothing else happened"
+    assert (records["kind"] != Kind.CONNECT_FAILED).sum() == 6, "nothing else happened"
     assert waits[0] >= 59
     assert waits[1] >= 119
     assert (invoked["flags"][1:] & Flag.PUBLISH_HELD_DISCONNECTED).all()
     assert (sender.tally.told, sender.tally.confirmed, sender.tally.retried) == (1, 0, 2)
+
+
+def test_a_limited_row_of_tries(nowhere: Target, tmp_path: Path) -> None:
+    """Calls wait for a row of tries, and are told after its last; the next call begins another."""
+    heard: list[tuple[int, bool]] = []
+    row = Comeback(0.05, 0.05, 1.0, attempts=3)
+    with LedgerWriter(tmp_path, "run", 1, "test") as ledger:
+        sender = Sender(ledger, [nowhere], Manners("s", pool=2, comeback=row))
+        route = Route(ledger.intern("route", "r"), "", "q", "t")
+
+        def call(number: int) -> None:
+            told = lambda arrived: heard.append((number, arrived))  # noqa: E731
+            sender.send(
+                Outgoing(1, number, monotonic_ns(), 3, 0, 0, b"{}", 0, "m", route, done=told)
+            )
+
+        with gevent.Timeout(20):
+            call(1)
+            call(2)
+            while len(heard) < 2:
+                gevent.sleep(0.01)
+            gevent.sleep(0.3)
+            call(3)
+            while len(heard) < 3:
+                gevent.sleep(0.01)
+        sender.close()
+
+    found = read_ledger(ledger.path)
+    records = found.records
+    tries = records[records["kind"] == Kind.CONNECT_FAILED]
+    failed = records[records["kind"] == Kind.FAILED]
+
+    assert heard == [(1, False), (2, False), (3, False)]
+    assert sorted(tries["tag"].tolist()) == [1] * 4 + [2] * 4 + [3] * 4, "two rows of two links"
+    assert (tries["extra"] == (tries["tag"] == 3)).all(), "the third is marked as the last"
+    assert {found.tables["reason"][int(each)] for each in failed["detail"]} == {
+        "gave up reconnecting"
+    }
+    assert (records["kind"] == Kind.INVOKE).sum() == 3, "no byte was tried in vain"
+    assert failed["time"][0] > tries[tries["extra"] == 1]["time"][:2].max(), "told after the last"

@@ -112,6 +112,7 @@ class Progress:
         self._confirmed, self._delivered = _from_here(confirmed), _from_here(delivered)
         gone = np.isin(copies.verdict[rows], [Verdict.LOST, Verdict.LOST_AFTER_DELIVERY])
         counted = ok & ~gone & ~copies.rests[rows]  # What is lost is `loss`'s business.
+        counted &= ~_waiting(run)[copies.queue[rows]]  # What climbs a ladder is no backlog.
         order = np.argsort(confirmed[counted], kind="stable")
         settled = copies.settled_ns[rows][counted][order]
         self._accepted = confirmed[counted][order]
@@ -137,6 +138,12 @@ class Progress:
         if last == NEVER and not self._complete:
             return max(0.0, float(self._last - healed_ns) / SECOND_NS)
         return None if last == NEVER else max(0.0, float(last - healed_ns) / SECOND_NS)
+
+
+def _waiting(run: Run) -> Array:
+    """Tell for each queue's number whether it is a wait queue."""
+    history = run.history
+    return np.array([*(name in history.roles.waits for name in history.queues), False])
 
 
 def _from_here(times: Array) -> Array:

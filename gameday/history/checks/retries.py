@@ -11,7 +11,7 @@ from gameday.contracts.model import Consumer, Producer
 from gameday.history.checks.clients import attempts_of
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.history import History
-from gameday.history.outcomes import Outcome
+from gameday.history.outcomes import NUMBER, Outcome
 from gameday.history.records import Kind, Result
 from gameday.history.run import Run
 
@@ -87,13 +87,15 @@ def _hasty(history: History, producer: Producer, rows: Array) -> Array:
 def _given_up(run: Run, producer: Producer, rows: Array) -> Array:
     """Return the messages that were given up before their last try.
 
-    Those are left out that were refused for good (returned), or whose answer came when the run was
-    ending, or whose process did.
+    Those are left out that were refused for good (returned, or for want of any connection after a
+    whole row of tries to get one), or whose answer came when the run was ending, or whose process
+    did.
     """
     made = run.history.attempts
     last = np.append(made.message[rows][1:] != made.message[rows][:-1], True)
     tries = made.count[rows].astype(np.int64) + 1
     missed = np.isin(made.outcome[rows], [Outcome.INFO, Outcome.NACK, Outcome.FAIL])
+    missed &= made.ending[rows] != NUMBER["gave up reconnecting"]
     waited = producer.backoff_ms * producer.backoff_factor**producer.attempts / 1e3
     margin_ns = int((waited + producer.confirm_timeout_ms / 1e3) * 1e9)
     answered = made.outcome_ns[rows]
