@@ -52,7 +52,7 @@ def assemble(
     )
     controls = Controls(
         stage.cluster, stage.broker, f"{stage.vhost}-controls", journal, site, crew, board,
-        transient_node=_transient_node(plan, stage.cluster.nodes),
+        transient_node=transient_node(plan, stage.cluster.nodes),
     )  # fmt: skip
     return Game(
         stage.folder, contract, stage.cluster, stage.broker, stage.vhost, journal, site, crew,
@@ -60,8 +60,16 @@ def assemble(
     )  # fmt: skip
 
 
-def _transient_node(plan: Plan, nodes: tuple[str, ...]) -> str:
-    """Return the node that the plan's kill will strike: the transient control lives there."""
-    order = [each.id for each in plan.episodes]
-    place = order.index("kill-leader") if "kill-leader" in order else 0
-    return nodes[place % len(nodes)]
+def transient_node(plan: Plan, nodes: tuple[str, ...]) -> str | None:
+    """Return the node that the plan kills first, where the transient control lives; maybe none.
+
+    A follower is left out: which node that will be is known only when the episode begins.
+    """
+    for place, episode in enumerate(plan.episodes):
+        for entry in episode.faults:
+            if entry.kind == "kill_node" and entry.target in nodes:
+                return entry.target
+            leads = str(entry.target).startswith("leader of ")
+            if entry.kind == "kill_all_nodes" or (entry.kind == "kill_node" and leads):
+                return nodes[place % len(nodes)]
+    return None

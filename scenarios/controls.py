@@ -1,7 +1,8 @@
 """The negative controls: unsafe clients beside the real ones, each with a fault that can harm it.
 
 They run in a virtual host of their own and keep ledgers of their own scope. A run that does not
-see them lose messages could not have seen a real loss either.
+see them lose messages could not have seen a real loss either. Those that need no fault of the plan
+are harmed once its first episode is over; the transient one runs where the plan kills a node.
 
 | control | baseline | what harms it |
 |---|---|---|
@@ -54,16 +55,22 @@ class Controls:
     site: Site
     crew: Crew
     board: Switchboard
-    transient_node: str
+    transient_node: str | None
     ready: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
     is_started: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The controls whose fault this cluster can do."""
+        """The controls whose fault this cluster can do and, for one of them, this plan does."""
         powers = self.cluster.powers
-        return tuple(name for name, power in NEEDS.items() if power is None or power in powers)
+        able = [name for name, power in NEEDS.items() if power is None or power in powers]
+        return tuple(name for name in able if name != TRANSIENT or self.transient_node)
+
+    @property
+    def node(self) -> str:
+        """The node that the controls live on."""
+        return self.transient_node or self.cluster.nodes[0]
 
     def start(self) -> None:
         """Start each control's clients, and let its baseline pass."""
@@ -80,22 +87,23 @@ class Controls:
         for control in self.names:
             self._publish(control, BASELINE, 4.0)
 
-    def before(self, episode: Episode, victim: str | None) -> None:
-        """Put a control in harm's way before an episode's fault strikes."""
-        if self._kills_transient(episode, victim):
+    def before(self, episode: Episode) -> None:
+        """Put a control in harm's way before an episode strikes, whose targets are resolved."""
+        if self._kills_transient(episode):
             self._baseline_passed(TRANSIENT)
             self._episode(TRANSIENT, "begin")
             self._end_consumer(TRANSIENT)
             self._publish(TRANSIENT, HARMED, 1.0)
             self._confirmed(TRANSIENT, BASELINE + HARMED)
-            self._fault(TRANSIENT, "intent", "kill_node", self.transient_node)
-            self._fault(TRANSIENT, "applied", "kill_node", self.transient_node)
+            self._fault(TRANSIENT, "intent", "kill_node", self.node)
+            self._fault(TRANSIENT, "applied", "kill_node", self.node)
 
-    def _kills_transient(self, episode: Episode, victim: str | None) -> bool:
+    def _kills_transient(self, episode: Episode) -> bool:
         """Whether the transient control's node is about to be killed, for the first time."""
-        kinds = {entry.kind for entry in episode.faults}
-        strikes = "kill_all_nodes" in kinds or (
-            "kill_node" in kinds and victim == self.transient_node
+        strikes = any(
+            entry.kind == "kill_all_nodes"
+            or (entry.kind == "kill_node" and entry.target == self.transient_node)
+            for entry in episode.faults
         )
         return strikes and TRANSIENT in self.names and TRANSIENT not in self.ready
 
@@ -104,10 +112,10 @@ class Controls:
         if TRANSIENT in self.ready and TRANSIENT not in self.done:
             evidence = {"with": f"{episode.id}.1"}
             for step in ("observed", "reverting", "reverted", "restored"):
-                self._fault(TRANSIENT, step, "kill_node", self.transient_node, evidence)
+                self._fault(TRANSIENT, step, "kill_node", self.node, evidence)
             self._episode(TRANSIENT, "end")
             self.done.add(TRANSIENT)
-        if episode.id == "control":
+        if AUTOMATIC_ACK not in self.done:
             self._harm_automatic_ack()
             if NO_CONFIRMS in self.names:
                 self._harm_no_confirms()
@@ -148,13 +156,13 @@ class Controls:
         self._episode(control, "begin")
         self._publish(control, HARMED, 2.5)
         site = self.site.for_episode(control, 5.0)
-        with SwallowThenClose(self.transient_node).inject(site):
+        with SwallowThenClose(self.node).inject(site):
             pass
         self._episode(control, "end")
         self.done.add(control)
 
     def _targets(self, control: str, *, consuming: bool = False) -> tuple[Target, ...]:
-        node = self.transient_node
+        node = self.node
         url = self.cluster.amqp_url(node, self.vhost)
         if control == NO_CONFIRMS and not consuming:
             assert isinstance(self.cluster, LocalCluster), "only it has spare links"

@@ -43,7 +43,7 @@ def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
         game.board.clients(),
     )
     if strikes:
-        game.controls.before(episode, victim)
+        game.controls.before(resolved)
         _raise_backlog(game)
     _note_exposure(game, episode, victim)
     _leaders(game, episode, "before")
