@@ -14,7 +14,9 @@ from chaos.fault import Fault, Nothing
 from chaos.links import CutClients, Isolate, SwallowThenClose
 from chaos.nodes import KillAllNodes, KillNode
 from chaos.operators import RemoveBinding
+from chaos.overload import Overload
 from chaos.poison import Poison
+from chaos.workers import CancelConsumer, SlowClient, WedgeClient
 from gameday.errors import UsageError
 
 KINDS: dict[str, type[Fault]] = {
@@ -30,6 +32,10 @@ KINDS: dict[str, type[Fault]] = {
     "swallow_then_close": SwallowThenClose,
     "poison": Poison,
     "remove_binding": RemoveBinding,
+    "wedge_client": WedgeClient,
+    "slow_client": SlowClient,
+    "cancel_consumer": CancelConsumer,
+    "overload": Overload,
 }
 
 POWERS: dict[str, str | None] = {
@@ -45,6 +51,10 @@ POWERS: dict[str, str | None] = {
     "swallow_then_close": "client_link",
     "poison": None,
     "remove_binding": "operate",
+    "wedge_client": None,
+    "slow_client": None,
+    "cancel_consumer": None,
+    "overload": None,
 }
 """Which power the cluster must have for a kind; a cluster without it ends *not tested*."""
 

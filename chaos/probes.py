@@ -111,6 +111,14 @@ def quiet(cluster: Target, kind: str, node: str) -> Seen:
     return Seen(not any(f"{kind} on {node}" in known for known in seen.values()), {"alarms": seen})
 
 
+def process_name(pid: int) -> str:
+    """Return a process's name: a load process shows in it which order stands."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "gone"
+
+
 def process_state(pid: int) -> str:
     """Return the letter that the system gives a process's state; `T` is suspended."""
     try:

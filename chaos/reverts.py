@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from chaos import probes, undo_operators
+from chaos import probes, undo_clients, undo_operators
 from chaos.revert import Recipe, Seen, Target, Values, leave, nothing_left
 from gameday.clusters import limits
 from gameday.clusters.broker import Broker
@@ -189,4 +189,5 @@ RECIPES: dict[str, Recipe] = {
     "restore_watermark": Recipe(restore_watermark, memory_quiet, 30, restore_watermark),
     "resume_process": Recipe(resume_process, process_goes_on, 5, resume_process, alone=let_go_on),
     **undo_operators.RECIPES,
+    **undo_clients.RECIPES,
 }

@@ -12,9 +12,16 @@ from gameday.errors import HarnessError
 Role = Literal["publisher", "worker", "control"]
 
 
+WEDGED, SLOWED, RESTING, FLOODING = "gd:wedged", "gd:slowed", "gd:resting", "gd:flooding"
+"""What a client's process is named while an order stands; 15 bytes are what the system keeps."""
+
+
 @dataclass(frozen=True)
 class Client:
-    """One client process: which node it talks to, and for a worker which queue it serves."""
+    """One client process: which node it talks to, and which queue or producers are its own.
+
+    `servers` is how many messages a worker handles at once.
+    """
 
     name: str
     role: Role
@@ -22,6 +29,8 @@ class Client:
     pid: int
     node: str = ""
     queue: str = ""
+    servers: int = 1
+    producers: tuple[str, ...] = ()
 
 
 class Traffic(Protocol):
@@ -47,6 +56,18 @@ class Traffic(Protocol):
 
     def resume(self, client: str) -> None:
         """Let a suspended client go on; harmless when it was not suspended."""
+
+    def wedge(self, client: str) -> None:
+        """Let no handler of a worker end; its connection and its deliveries stay."""
+
+    def slow(self, client: str, delay_ms: float) -> None:
+        """Let a worker take so much longer over each message."""
+
+    def rest(self, client: str) -> None:
+        """Let a worker's consumers cancel, and settle what they hold."""
+
+    def flood(self, client: str, producer: str, factor: float) -> None:
+        """Let a client's producer, or `all` of them, offer so many times its rate."""
 
     def add_workers(self, consumer: str, count: int) -> None:
         """Start workers of a consumer, so that so many more are alive."""
@@ -89,6 +110,22 @@ class NoTraffic:
     def resume(self, client: str) -> None:
         """There is nobody to wake."""
         _nobody(client)
+
+    def wedge(self, client: str) -> None:
+        """There is nobody to wedge."""
+        _nobody(client)
+
+    def slow(self, client: str, delay_ms: float) -> None:
+        """There is nobody to slow down."""
+        _nobody(client, delay_ms)
+
+    def rest(self, client: str) -> None:
+        """There is nobody to rest."""
+        _nobody(client)
+
+    def flood(self, client: str, producer: str, factor: float) -> None:
+        """There is nobody to offer more."""
+        _nobody(client, producer, factor)
 
     def add_workers(self, consumer: str, count: int) -> None:
         """There is nobody to add to."""

@@ -154,7 +154,7 @@ def _session() -> Session:
         targets = targets_from_environment()
         STATE.session = open_session(STATE.folder, "locust", targets)
         if _is_joined():
-            STATE.joined = Joined(STATE.folder, STATE.session.ledger.process)
+            STATE.joined = Joined(STATE.folder, STATE.session.ledger.process, STATE.session.seed)
     return STATE.session
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chaos import traffic
 from chaos.traffic import Client
 from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
@@ -109,6 +110,8 @@ class Switchboard:
                 pid=caller.pid,
                 node=next(iter(caller.report.get("nodes", ())), ""),
                 queue=str(caller.report.get("queue", "")),
+                servers=int(caller.report.get("servers", 1)),
+                producers=tuple(caller.report.get("producers", ())),
             )
             for caller in self.callers()
         )
@@ -143,6 +146,23 @@ class Switchboard:
         """Let a suspended client go on."""
         self.signal(client, signals.SIGCONT)
 
+    def wedge(self, client: str) -> None:
+        """Let no handler of a worker end; its connection stands."""
+        self._tell_one(client, "wedge", shown=traffic.WEDGED)
+
+    def slow(self, client: str, delay_ms: float) -> None:
+        """Let a worker take so much longer over each message."""
+        self._tell_one(client, "slow", delay_ms=delay_ms, shown=traffic.SLOWED)
+
+    def rest(self, client: str) -> None:
+        """Let a worker's consumers cancel, and settle what they hold."""
+        self._tell_one(client, "rest", shown=traffic.RESTING)
+
+    def flood(self, client: str, producer: str, factor: float) -> None:
+        """Let a client's producer, or `all` of them, offer so many times its rate."""
+        words = {"producer": producer, "factor": factor, "shown": traffic.FLOODING}
+        self._tell_one(client, "flood", **words)
+
     def add_workers(self, consumer: str, count: int) -> None:
         """Start further workers of a consuming service."""
         self._add_workers(consumer, count)
@@ -158,6 +178,9 @@ class Switchboard:
     def rejected(self) -> int:
         """Return how many messages the workers have rejected so far."""
         return self.total("rejected")
+
+    def _tell_one(self, client: str, do: str, **words: Any) -> None:
+        _order(self._find(client), {"do": do, **words})
 
     def _find(self, client: str) -> Caller:
         for caller in self.callers():

@@ -45,6 +45,9 @@ class Consumer:
         self._in_hand: set[tuple[int, int]] = set()
         self._arrived = Event()
         self._draining = False
+        self._resting = False
+        self._going_on = Event()
+        self._going_on.set()
         self._tag: str | None = None
         details = (
             ("queue", contract.queue),
@@ -67,9 +70,34 @@ class Consumer:
         return self.link.is_open and self._tag is not None
 
     @property
+    def servers(self) -> int:
+        """How many messages it handles at once."""
+        return len(self._servers)
+
+    @property
     def unsettled(self) -> int:
         """How many deliveries it holds."""
         return len(self._waiting) + len(self._in_hand) + self._settler.republishing
+
+    def wedge(self) -> None:
+        """Hold what it has, and what it is given: no handler ends until told to go on."""
+        self._going_on.clear()
+
+    def rest(self) -> None:
+        """Cancel, and settle what is in hand; take nothing more until told to go on."""
+        self._resting = True
+        if self.is_consuming:
+            self.link.channel.basic_cancel(self._tag)
+            self._tag = None
+
+    def go_on(self) -> None:
+        """Work as the contract says, whatever it was told before."""
+        self.delay_ms = 0.0
+        self._going_on.set()
+        if self._resting:
+            self._resting = False
+            if self.link.is_open and not self._draining:
+                self._consume(self.link)
 
     def rebalance(self) -> None:
         """Go back to the first node, once what is in hand is settled."""
@@ -99,14 +127,17 @@ class Consumer:
         return not self.unsettled
 
     def _opened(self, link: Link) -> None:
-        channel = link.channel
+        self._tag = None
         self._let_go()
         if self._draining:
             return
-        channel.add_on_cancel_callback(self._cancelled)
-        channel.basic_qos(prefetch_count=self._contract.prefetch)
-        self._tag = None
-        tag: str = channel.basic_consume(
+        link.channel.add_on_cancel_callback(self._cancelled)
+        link.channel.basic_qos(prefetch_count=self._contract.prefetch)
+        if not self._resting:
+            self._consume(link)
+
+    def _consume(self, link: Link) -> None:
+        tag: str = link.channel.basic_consume(
             self._contract.queue,
             self._delivered,
             auto_ack=not self._contract.manual_ack,
@@ -122,7 +153,7 @@ class Consumer:
 
         Seen on 4.3.6: for a queue whose node is down, `basic.consume` is answered after 65 s.
         """
-        if self._tag is None and index == self.link.channel_index:
+        if self._tag is None and index == self.link.channel_index and not self._resting:
             self.link.drop()
 
     def _lost(self, _: Link) -> None:
@@ -165,6 +196,7 @@ class Consumer:
             timed_out = False
             if service_ms or self.served.delivered % YIELD_EVERY == 0:
                 timed_out = self._handler.work(delivery, self.delay_ms)
+            self._going_on.wait()
             if held in self._in_hand:
                 self._settle(index, delivery, timed_out=timed_out)
                 self._in_hand.discard(held)

@@ -10,12 +10,16 @@ import gevent
 import psutil
 
 from gameday.contracts.model import Producer
+from gameday.traffic.arrivals import Poisson
 from gameday.traffic.crash import end_on_defects
 from gameday.traffic.eventbus import EventBus
 from gameday.traffic.publisher import Publisher
+from gameday.traffic.standing import Standing
 from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
 
 SAMPLE_EVERY_S = 1.0
+BESIDES = 1_000_003
+"""What the seed of a second schedule is more by: two schedules of one seed would fall together."""
 COUNTED = ("offered", "sent", "confirmed", "told", "returned", "published_again", "shed")
 """What a sample gives per second; everything else it gives as it stands."""
 
@@ -23,18 +27,21 @@ COUNTED = ("offered", "sent", "confirmed", "told", "returned", "published_again"
 class Joined:
     """Obeys the run and reports to it; samples the generator once a second into `metrics/`."""
 
-    def __init__(self, folder: Path, process: int) -> None:
+    def __init__(self, folder: Path, process: int, seed: int, name: str = "locust") -> None:
         end_on_defects()
         self._publishers: dict[str, tuple[Producer, Publisher]] = {}
         self._samples = (folder / "metrics" / f"generator-{process:04d}.jsonl").open("a")
         self._process = psutil.Process()
-        hello = {"role": "publisher", "name": "locust", "process": process}
+        self._seed = seed
+        self._standing = Standing(self._ebb)
+        hello = {"role": "publisher", "name": name, "process": process}
         orders: Handlers = {
             "start": self._start,
             "stop": self._stop,
             "surge": self._surge,
             "poison": self._poison,
             "replay": self._replay,
+            "flood": self._flood,
             "rebalance": self._rebalance,
         }
         self._wire = Wire(folder / SOCKET_NAME, hello, self._report, orders, _gone)
@@ -73,6 +80,18 @@ class Joined:
         for _, publisher in self._publishers.values():
             publisher.replay(count)
 
+    def _flood(self, producer: str, factor: float, shown: str) -> None:
+        """Offer `factor` times what a producer's contract says, by a seeded schedule of its own."""
+        self._standing.show(shown)
+        for name, (contract, publisher) in self._publishers.items():
+            if producer in {name, "all"}:
+                rate_per_s = contract.rate_per_s * (factor - 1)
+                publisher.flood(Poisson(rate_per_s, self._seed + BESIDES))
+
+    def _ebb(self) -> None:
+        for _, publisher in self._publishers.values():
+            publisher.ebb()
+
     def _rebalance(self) -> None:
         for _, publisher in self._publishers.values():
             publisher.sender.rebalance()
@@ -95,6 +114,7 @@ class Joined:
             "blocked": sum(sender.blocked_links for sender in senders),
             "connected": sum(sender.open_links for sender in senders),
             "pool": sum(contract.pool for contract, _ in self._publishers.values()),
+            "producers": list(self._publishers),
             "nodes": [node for sender in senders for node in sender.nodes],
         }
 

@@ -56,6 +56,7 @@ class Publisher:
         self._schedule = schedule
         self._zero_ns = 0
         self._running = False
+        self._flood: gevent.Greenlet | None = None
         self._recent: deque[Outgoing] = deque(maxlen=REMEMBERED)
 
     @property
@@ -70,11 +71,22 @@ class Publisher:
             return
         self._zero_ns = self._zero_ns or monotonic_ns()
         self._running = True
-        gevent.spawn(self._run, (monotonic_ns() - self._zero_ns) / 1e9)
+        gevent.spawn(self._run, self._schedule, self._now_s())
 
     def stop(self) -> None:
         """Let nothing more fall due."""
         self._running = False
+
+    def flood(self, schedule: Schedule) -> None:
+        """Let what a second schedule says fall due besides, until the ebb."""
+        self.ebb()
+        self._flood = gevent.spawn(self._run, schedule, self._now_s())
+
+    def ebb(self) -> None:
+        """End the second schedule; harmless where there is none."""
+        if self._flood is not None:
+            self._flood.kill(block=False)
+        self._flood = None
 
     def surge(self, count: int, over_s: float = 0.5) -> None:
         """Let `count` further messages fall due, spread over a short time."""
@@ -97,10 +109,14 @@ class Publisher:
             self.front.close()
         self.sender.close()
 
-    def _run(self, start_s: float) -> None:
+    def _now_s(self) -> float:
+        """How long the load has been going on: the time that schedules count in."""
+        return (monotonic_ns() - self._zero_ns) / 1e9
+
+    def _run(self, schedule: Schedule, start_s: float) -> None:
         while self._running:
             end_s = start_s + WINDOW_S
-            for due_s in self._schedule.due(start_s, end_s).tolist():
+            for due_s in schedule.due(start_s, end_s).tolist():
                 due_ns = self._zero_ns + int(due_s * 1e9)
                 _sleep_until(due_ns)
                 if not self._running:

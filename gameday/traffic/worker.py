@@ -16,7 +16,8 @@ from gevent.event import Event
 from gameday.traffic.consumer import Consumer
 from gameday.traffic.crash import end_on_defects
 from gameday.traffic.session import Session, open_session, targets_from_environment
-from gameday.traffic.wire import SOCKET_NAME, Wire
+from gameday.traffic.standing import Standing
+from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
 
 
 def main(arguments: list[str]) -> int:
@@ -39,30 +40,61 @@ def main(arguments: list[str]) -> int:
     return 0 if all(drained) else 1
 
 
+class Team:
+    """The consumers of one worker, as the run orders them about; a signal ends what it ordered."""
+
+    def __init__(self, consumers: list[Consumer]) -> None:
+        self._consumers = consumers
+        self._standing = Standing(self.go_on)
+
+    def go_on(self) -> None:
+        """Work as the contract says."""
+        for consumer in self._consumers:
+            consumer.go_on()
+
+    def slow(self, delay_ms: float, shown: str) -> None:
+        """Take so much longer over each message."""
+        self._standing.show(shown)
+        for consumer in self._consumers:
+            consumer.delay_ms = delay_ms
+
+    def wedge(self, shown: str) -> None:
+        """Let no handler end."""
+        self._standing.show(shown)
+        for consumer in self._consumers:
+            consumer.wedge()
+
+    def rest(self, shown: str) -> None:
+        """Cancel, and settle what is held."""
+        self._standing.show(shown)
+        for consumer in self._consumers:
+            consumer.rest()
+
+    def rebalance(self) -> None:
+        """Go back to the first node."""
+        for consumer in self._consumers:
+            consumer.rebalance()
+
+
 def _join(
     folder: Path, session: Session, name: str, consumers: list[Consumer], stop: Event
 ) -> Wire:
-    def slow(delay_ms: float) -> None:
-        for consumer in consumers:
-            consumer.delay_ms = delay_ms
-
-    def rebalance() -> None:
-        for consumer in consumers:
-            consumer.rebalance()
-
+    team = Team(consumers)
     hello = {"role": "worker", "name": name, "process": session.ledger.process}
-    return Wire(
-        folder / SOCKET_NAME,
-        hello,
-        lambda: _report(consumers),
-        {"slow": slow, "stop": stop.set, "rebalance": rebalance},
-        stop.set,
-    )
+    orders: Handlers = {
+        "slow": team.slow,
+        "wedge": team.wedge,
+        "rest": team.rest,
+        "rebalance": team.rebalance,
+        "stop": stop.set,
+    }
+    return Wire(folder / SOCKET_NAME, hello, lambda: _report(consumers), orders, stop.set)
 
 
 def _report(consumers: list[Consumer]) -> dict[str, Any]:
     return {
         "queue": consumers[0].queue,
+        "servers": sum(each.servers for each in consumers),
         "delivered": sum(each.served.delivered for each in consumers),
         "handled": sum(each.served.handled for each in consumers),
         "rejected": sum(each.served.rejected for each in consumers),

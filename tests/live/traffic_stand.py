@@ -144,6 +144,16 @@ class Stand:
         until(lambda: self.board.total("consuming") > known, 60, "the worker consumes")
         return process
 
+    def producer(self, name: str = "boss") -> subprocess.Popen[bytes]:
+        """Start a producer process, wait until its pool stands, and let it publish."""
+        script = Path(__file__).with_name("traffic_producer.py")
+        words = [sys.executable, str(script), str(self.folder), name, "0"]
+        process = subprocess.Popen(words, env=self.environment())
+        self.processes.append(process)
+        until(lambda: self.board.total("connected") > 0, 20, "the pool stands")
+        self.board.start_publishers()
+        return process
+
     def drain(self) -> int:
         """Drain the run's queues in a process of its own; return its exit code."""
         words = [sys.executable, "-m", "gameday.traffic.drain", str(self.folder), "2", "40"]
@@ -167,7 +177,7 @@ class Stand:
 def stand(cluster: LocalCluster, vhost: str, folder: Path) -> Iterator[Stand]:
     """Give a stand for one test; a greenlet that failed meanwhile fails the test."""
     declare(cluster.amqp_url("r1", vhost), CONTRACT.topology)
-    folder.mkdir()
+    (folder / "metrics").mkdir(parents=True)
     manifest = {
         "run": "test",
         "seed": 1,

@@ -1,0 +1,162 @@
+"""One worker hangs, is slow, or cancels: its records, its queue and its connection show it."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from chaos_stand import evidence, healthy, undone_by_another
+from traffic_stand import WORK, Stand, of_kind, records, stand, until
+
+from chaos.fault import Site
+from chaos.journal import FILE_NAME, Journal
+from chaos.workers import CancelConsumer, SlowClient, WedgeClient
+from gameday.clusters.broker import Broker
+from gameday.clusters.local import LocalCluster
+from gameday.errors import HarnessError
+from gameday.history.records import Kind
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def work(cluster: LocalCluster, vhost: str, tmp_path: Path) -> Iterator[Stand]:
+    """Give a stand with one worker, and messages that keep it busy for some seconds."""
+    with stand(cluster, vhost, tmp_path / "run") as made:
+        made.worker()
+        yield made
+
+
+def site_of(made: Stand, tmp_path: Path) -> Site:
+    """Return a site whose clients are the stand's."""
+    journal = Journal(tmp_path / FILE_NAME)
+    return Site(made.cluster, journal, made.board, made.vhost).for_episode("e1", 10)
+
+
+def load(made: Stand, count: int) -> None:
+    """Publish so many messages, and wait for their confirms."""
+    sender = made.sender()
+    for _ in range(count):
+        sender.send(made.message())
+    until(lambda: len(made.heard) == count, 20, "all confirmed")
+
+
+def worker_of(made: Stand) -> str:
+    """Return the one worker's name."""
+    [client] = [each for each in made.board.clients() if each.role == "worker"]
+    return client.name
+
+
+def counts(made: Stand) -> tuple[int, int]:
+    """Return how many messages are ready in the work queue, and how many unacknowledged."""
+    return Broker(made.cluster).message_counts(made.vhost)[WORK]
+
+
+def settled(made: Stand, kind: Kind = Kind.ACKED) -> list[int]:
+    """Return when the worker recorded each settlement, in order."""
+    rows, _ = records(made.folder, "hand")
+    return [int(each) for each in of_kind(rows, kind)["time"]]
+
+
+def all_done(made: Stand, count: int) -> None:
+    """Wait until each message was handled once, and nothing is left in the queue."""
+    until(lambda: made.board.total("handled") == count, 30, "all handled")
+    until(lambda: counts(made) == (0, 0), 10, "the queue is empty")
+    rows, _ = records(made.folder, "hand")
+    assert len(of_kind(rows, Kind.HANDLED)) == count
+
+
+def test_a_wedged_worker_holds_its_prefetch_and_then_serves_it(work: Stand, tmp_path: Path) -> None:
+    """Its connection stands and its queue does not move, for as long as the fault lasts.
+
+    The prefetch is 10 by default. Afterwards each message is handled exactly once: none came twice.
+    """
+    load(work, 120)
+    site = site_of(work, tmp_path)
+    with WedgeClient(worker_of(work)).inject(site):
+        before = counts(work)
+        gevent.sleep(1)
+        assert counts(work) == before
+        assert before[1] == 10
+        assert len(Broker(work.cluster).consumers(work.vhost)) == 1
+        stopped = len(settled(work))
+
+    all_done(work, 120)
+    assert stopped < 120
+    assert work.processes[0].poll() is None
+    healthy(site)
+    assert evidence(site, "observed") == {
+        "channels": 1, "consumers": 1, "unacknowledged": 10, "acks": 0,
+    }  # fmt: skip
+
+
+def test_a_slow_worker_takes_its_time(work: Stand, tmp_path: Path) -> None:
+    """While it lasts, half a second and more lies between two acks; before and after, 20 ms."""
+    load(work, 120)
+    site = site_of(work, tmp_path)
+    with SlowClient(worker_of(work), delay_ms=500).inject(site):
+        before = len(settled(work))
+        gevent.sleep(1.2)
+        times = settled(work)[before - 1 :]
+
+    gaps = [(after - each) / 1e6 for each, after in pairwise(times)]
+    assert gaps
+    assert min(gaps) > 450
+    all_done(work, 120)
+    healthy(site)
+
+
+def test_a_worker_that_cancels_settles_and_comes_back(work: Stand, tmp_path: Path) -> None:
+    """The broker lists no consumer and nothing unacknowledged; the process never ends."""
+    load(work, 120)
+    site = site_of(work, tmp_path)
+    with CancelConsumer(worker_of(work)).inject(site):
+        assert Broker(work.cluster).consumers(work.vhost) == ()
+        ready, unsettled = counts(work)
+        assert ready > 0
+        assert unsettled == 0
+
+    all_done(work, 120)
+    assert work.processes[0].poll() is None
+    healthy(site)
+
+
+@pytest.mark.parametrize(
+    "fault", [WedgeClient, pytest.param(SlowClient, marks=pytest.mark.nightly), CancelConsumer]
+)
+def test_whoever_has_the_journal_lets_a_worker_go_on(
+    fault: Any, work: Stand, tmp_path: Path
+) -> None:
+    """Another process ends the order, twice, and the worker goes on."""
+    load(work, 60)
+    site = site_of(work, tmp_path)
+    undone_by_another(fault(worker_of(work)), site)
+
+    all_done(work, 60)
+
+
+def test_a_wedged_worker_that_dies_needs_no_healing(work: Stand, tmp_path: Path) -> None:
+    """What it held is delivered again, flagged; the fault heals with the process's end."""
+    load(work, 30)
+    site = site_of(work, tmp_path)
+    with WedgeClient(worker_of(work)).inject(site):
+        work.processes[0].kill()
+        work.processes[0].wait(10)
+        work.worker()
+
+    until(lambda: counts(work) == (0, 0), 30, "the queue is empty")
+    healthy(site)
+    assert evidence(site, "restored") == {"order": "gone"}
+    rows, _ = records(work.folder, "hand")
+    assert len({(int(row["producer"]), int(row["sequence"]))
+                for row in of_kind(rows, Kind.HANDLED)}) == 30  # fmt: skip
+
+
+def test_only_a_worker_can_be_wedged(work: Stand, tmp_path: Path) -> None:
+    """A name that nobody has, and nothing is begun."""
+    site = site_of(work, tmp_path)
+    with pytest.raises(HarnessError, match="there is no client hand-99"):
+        WedgeClient("hand-99").inject(site).__enter__()
+    assert not (tmp_path / FILE_NAME).read_text()
