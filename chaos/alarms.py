@@ -35,7 +35,7 @@ class DiskAlarm(Single):
         limits.set_disk_free_limit(site.cluster, self.node, free_bytes + MORE_BYTES)
 
     def observe(self, site: Site) -> Seen:
-        """Every node has the alarm in its list."""
+        """Every node that runs with it has the alarm in its list."""
         return probes.alarmed(site.cluster, "disk", self.node)
 
 
@@ -57,5 +57,5 @@ class MemoryAlarm(Single):
         limits.set_memory_watermark(site.cluster, self.node, 0)
 
     def observe(self, site: Site) -> Seen:
-        """Every node has the alarm in its list."""
+        """Every node that runs with it has the alarm in its list."""
         return probes.alarmed(site.cluster, "memory", self.node)

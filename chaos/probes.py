@@ -100,9 +100,21 @@ def alarms(cluster: Target) -> dict[str, list[str]]:
 
 
 def alarmed(cluster: Target, kind: str, node: str) -> Seen:
-    """Whether every node knows this alarm (disk, memory) of the node."""
-    seen = alarms(cluster)
-    return Seen(all(f"{kind} on {node}" in known for known in seen.values()), {"alarms": seen})
+    """Whether the node and all that run with it know this alarm (disk, memory) of it.
+
+    A node that a partition has parted from it, or that is down, cannot know.
+    """
+    found = views(cluster)
+    own = found[node]
+    if own is None:
+        raise HarnessError(f"{node} does not say which alarms it knows")
+    seen = {
+        name: [f"{alarm.kind} on {alarm.node}" for alarm in view.alarms]
+        for name, view in found.items()
+        if view is not None and name in own.running
+    }
+    known = all(f"{kind} on {node}" in each for each in seen.values())
+    return Seen(known and node in seen, {"alarms": seen})
 
 
 def quiet(cluster: Target, kind: str, node: str) -> Seen:
