@@ -11,11 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from chaos.alarms import DiskAlarm, MemoryAlarm
 from chaos.clients import KillClient, SignalClient
 from chaos.fault import Fault, Nothing
+from chaos.hosts import RotateCredentials, WrongName
 from chaos.links import CutClients, Isolate, SwallowThenClose
 from chaos.nodes import KillAllNodes, KillNode
 from chaos.operators import RemoveBinding
 from chaos.overload import Overload
 from chaos.poison import Poison
+from chaos.replay import Replay
 from chaos.workers import CancelConsumer, SlowClient, WedgeClient
 from gameday.errors import UsageError
 
@@ -36,6 +38,9 @@ KINDS: dict[str, type[Fault]] = {
     "slow_client": SlowClient,
     "cancel_consumer": CancelConsumer,
     "overload": Overload,
+    "replay": Replay,
+    "wrong_name": WrongName,
+    "rotate_credentials": RotateCredentials,
 }
 
 POWERS: dict[str, str | None] = {
@@ -55,6 +60,9 @@ POWERS: dict[str, str | None] = {
     "slow_client": None,
     "cancel_consumer": None,
     "overload": None,
+    "replay": None,
+    "wrong_name": "client_link",
+    "rotate_credentials": "operate",
 }
 """Which power the cluster must have for a kind; a cluster without it ends *not tested*."""
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from chaos import probes, undo_clients, undo_operators
+from chaos import probes, undo_clients, undo_hosts, undo_operators
 from chaos.revert import Recipe, Seen, Target, Values, leave, nothing_left
 from gameday.clusters import limits
 from gameday.clusters.broker import Broker
@@ -188,6 +188,7 @@ RECIPES: dict[str, Recipe] = {
     "restore_disk_limit": Recipe(restore_disk_limit, disk_quiet, 30, restore_disk_limit),
     "restore_watermark": Recipe(restore_watermark, memory_quiet, 30, restore_watermark),
     "resume_process": Recipe(resume_process, process_goes_on, 5, resume_process, alone=let_go_on),
+    **undo_hosts.RECIPES,
     **undo_operators.RECIPES,
     **undo_clients.RECIPES,
 }

@@ -81,6 +81,12 @@ class Traffic(Protocol):
     def rejected(self) -> int:
         """Return how many messages the consumers have rejected so far."""
 
+    def replay(self, count: int) -> None:
+        """Let every publisher publish its last confirmed messages again, with their own ids."""
+
+    def replayed(self) -> int:
+        """Return how many messages have been published again so far."""
+
 
 class NoTraffic:
     """A site without clients: there is nobody to stop, and nobody to strike."""
@@ -139,6 +145,13 @@ class NoTraffic:
 
     def rejected(self) -> int:
         """Return 0: nobody rejects."""
+        return 0
+
+    def replay(self, count: int) -> None:
+        """Nobody has anything to publish again."""
+
+    def replayed(self) -> int:
+        """Return 0: nobody publishes."""
         return 0
 
 

@@ -182,6 +182,14 @@ class Switchboard:
     def _tell_one(self, client: str, do: str, **words: Any) -> None:
         _order(self._find(client), {"do": do, **words})
 
+    def replay(self, count: int) -> None:
+        """Let every producer publish its last confirmed messages again."""
+        self.tell("publisher", "replay", count=count)
+
+    def replayed(self) -> int:
+        """Return how many messages have been published again so far."""
+        return self.total("replayed")
+
     def _find(self, client: str) -> Caller:
         for caller in self.callers():
             if f"{caller.name}-{caller.process}" == client:

@@ -9,6 +9,7 @@ from gameday.clusters.broker import Broker
 from gameday.clusters.leaders import move_leaders
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
+from scenarios.diagnosing import note_diagnosis
 from scenarios.game import Game
 from scenarios.prepare import compare, note_health
 
@@ -16,8 +17,8 @@ HEALTHY_WITHIN_S = 90.0
 LEADERS_WITHIN_S = 60.0
 PLACES_WITHIN_S = 20.0
 BACKLOG_WITHIN_S = 6.0
-QUIET = frozenset({"nothing", "poison"})
-"""Kinds that break nothing: they need no victim and no backlog."""
+QUIET = frozenset({"nothing", "poison", "replay", "wrong_name", "rotate_credentials"})
+"""Kinds that break nothing for the load: they need no victim and no backlog."""
 
 
 def trouble(game: Game) -> None:
@@ -65,6 +66,7 @@ def _break(game: Game, episode: Episode) -> None:
     game.screen.fault(episode.name)
     site = game.site.for_episode(episode.id, episode.lasts_s)
     with episode.fault().inject(site):
+        note_diagnosis(game, episode, "during")
         game.screen.wait(episode.for_s, episode.name, game.watch_crew)
     game.screen.fault(None)
 
@@ -72,6 +74,7 @@ def _break(game: Game, episode: Episode) -> None:
 def _recover(game: Game, episode: Episode) -> None:
     """Wait until the cluster is healthy, give the clients their time, and compare."""
     game.broker.wait_healthy(HEALTHY_WITHIN_S)
+    note_diagnosis(game, episode, "after")
     game.controls.after(episode)
     game.watch_crew()
     game.crew.replace_ended()

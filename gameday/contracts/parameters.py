@@ -60,6 +60,7 @@ FAULT_CLASSES = (
     "client",
     "poison",
     "operator",
+    "host",
     "overload",
     "limit",
     "control",

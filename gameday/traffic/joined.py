@@ -109,6 +109,7 @@ class Joined:
             "told": sum(tally.told for tally in tallies),
             "returned": sum(tally.returned for tally in tallies),
             "unanswered": sum(each.unanswered for _, each in self._publishers.values()),
+            "replayed": sum(each.replayed for _, each in self._publishers.values()),
             "shed": sum(bus.shed for bus in buses),
             "degraded": sum(bus.is_degraded for bus in buses),
             "blocked": sum(sender.blocked_links for sender in senders),

@@ -49,6 +49,7 @@ class Publisher:
         self, source: Source | Blend, schedule: Schedule, sender: Sender, front: Front | None = None
     ) -> None:
         self.offered = Offered()
+        self.replayed = 0
         self.on_done: Callable[[Outgoing, bool], None] | None = None
         self.sender = sender
         self.front = front or sender
@@ -101,6 +102,7 @@ class Publisher:
         arrived = [message for message in self._recent if message.arrived]
         for message in arrived[-count:]:
             message.tries = 0
+            self.replayed += 1
             self.sender.send(message)
 
     def close(self) -> None:

@@ -6,9 +6,11 @@ from scenarios.library.clients import (
     CLIENTS_REFUSED,
     CLIENTS_SILENT,
     POISON,
+    REPLAY,
     WORKER_KILLED,
     WORKER_SIGTERM,
 )
+from scenarios.library.hosts import CREDENTIALS_ROTATED, WRONG_NAME
 from scenarios.library.links import PARTITION_RESET, PARTITION_SILENT
 from scenarios.library.nodes import KILL_ALL, KILL_LEADER, OUTAGE
 from scenarios.library.together import ALARM_IN_PARTITION
@@ -30,6 +32,7 @@ SCENARIOS = (
     DISK_ALARM,
     MEMORY_ALARM,
     POISON,
+    REPLAY,
     CLIENTS_REFUSED,
     CLIENTS_SILENT,
     WORKER_SIGTERM,
@@ -37,6 +40,8 @@ SCENARIOS = (
     KILL_ALL,
     OUTAGE,
     ALARM_IN_PARTITION,
+    WRONG_NAME,
+    CREDENTIALS_ROTATED,
 )
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -44,6 +44,15 @@ WORKER_KILLED = Scenario(
     faults=lambda cast: (cast.entry("kill_client", f"worker of {cast.consumer.queue}"),),
 )
 
+REPLAY = Scenario(
+    name="replay",
+    claim="Messages that were handled already are published once more, as a recovery's replay "
+    "does: nothing takes effect twice.",
+    for_s=2,
+    recover_s=4,
+    faults=lambda cast: (cast.entry("replay", cast.target),),
+)
+
 POISON = Scenario(
     name="poison",
     claim="A burst of messages that nobody can handle ends in the dead-letter queues, and good "
