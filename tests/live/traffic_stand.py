@@ -174,14 +174,16 @@ class Stand:
 
 
 @contextlib.contextmanager
-def stand(cluster: LocalCluster, vhost: str, folder: Path) -> Iterator[Stand]:
+def stand(
+    cluster: LocalCluster, vhost: str, folder: Path, contract: Contract = CONTRACT
+) -> Iterator[Stand]:
     """Give a stand for one test; a greenlet that failed meanwhile fails the test."""
-    declare(cluster.amqp_url("r1", vhost), CONTRACT.topology)
+    declare(cluster.amqp_url("r1", vhost), contract.topology)
     (folder / "metrics").mkdir(parents=True)
     manifest = {
         "run": "test",
         "seed": 1,
-        "contract": CONTRACT.model_dump(mode="json", by_alias=True),
+        "contract": contract.model_dump(mode="json", by_alias=True),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     made = Stand(cluster, vhost, folder, Switchboard(folder, lambda *_: None))

@@ -1,0 +1,144 @@
+"""The event bus, idempotent workers and a replay, on a broker of one node that comes and goes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from chaos_stand import healthy
+from conftest import QUICK
+from traffic_stand import CONTRACT, WORK, Stand, of_kind, records, stand, until
+
+from chaos.alarms import DiskAlarm
+from chaos.fault import Fault, Site
+from chaos.journal import FILE_NAME, Journal
+from chaos.links import CutClients
+from chaos.nodes import KillAllNodes
+from chaos.replay import Replay
+from chaos.traffic import NoTraffic
+from gameday.clusters.local import LocalCluster, local_cluster
+from gameday.contracts.model import Contract, Degraded
+from gameday.history.finding import name_of
+from gameday.history.ledger import read_ledger
+from gameday.history.records import Kind
+from gameday.traffic.eventbus import EventBus
+from gameday.traffic.publisher import Publisher
+
+AFTER_MS = 1500
+
+
+def contract() -> Contract:
+    """Return the stand's contract: an event bus in front of its boss, and a hand with a store."""
+    boss = CONTRACT.producers[0].model_copy(update={
+        "degraded": Degraded(after_ms=AFTER_MS), "backoff_most_ms": 400,
+        "confirm_timeout_ms": 500,
+    })  # fmt: skip
+    hand = CONTRACT.consumers[0].model_copy(update={"idempotent": True, "service_ms": 2})
+    return CONTRACT.model_copy(update={"producers": (boss,), "consumers": (hand,)})
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """Run a broker of one node, in place of the session's cluster."""
+    folder = tmp_path_factory.mktemp("single")
+    with local_cluster(QUICK, nodes=1, state_dir=folder) as running:
+        yield running
+
+
+@pytest.fixture
+def here(cluster: LocalCluster, vhost: str, tmp_path: Path) -> Iterator[Stand]:
+    """Give a run folder and clients."""
+    with stand(cluster, vhost, tmp_path / "run", contract()) as made:
+        yield made
+
+
+def publisher(here: Stand) -> Publisher:
+    """Open the boss's pool, and wait until it stands."""
+    made = here.session.publisher(here.session.contract.producers[0])
+    until(lambda: made.sender.open_links == 2, 40, "the pool stands")
+    return made
+
+
+def log_of(here: Stand) -> list[dict[str, Any]]:
+    """Return what the boss's bus has logged."""
+    [path] = (here.folder / "logs").glob("boss-*.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [KillAllNodes(), CutClients("r1", "silent"), DiskAlarm("r1")],
+    ids=["killed", "silent", "blocked"],
+)
+def test_no_call_waits_and_no_drop_is_silent(here: Stand, site: Site, fault: Fault) -> None:
+    """Whatever the broker does, calls return at once; what is dropped is logged; all resume."""
+    boss = publisher(here)
+    bus = boss.front
+    assert isinstance(bus, EventBus)
+    boss.start()
+    until(lambda: boss.sender.tally.confirmed > 20, 20, "it publishes")
+
+    with fault.inject(site):
+        until(lambda: bus.is_degraded and bus.shed > 10, 20, "it drops what falls due")
+    until(lambda: not bus.is_degraded, 20, "the broker is back, and nobody restarted anything")
+    confirmed = boss.sender.tally.confirmed
+    until(lambda: boss.sender.tally.confirmed > confirmed + 20, 20, "it publishes again")
+    boss.stop()
+    until(lambda: not boss.unanswered, 20, "nothing is open")
+
+    rows = read_ledger(here.session.ledger.path).records
+    called, shed = of_kind(rows, Kind.CALLED), of_kind(rows, Kind.SHED)
+    logged = [line["message"] for line in log_of(here) if line["event"] == "dropped"]
+    dropped = [name_of(int(row["producer"]) << 32 | int(row["sequence"])) for row in shed]
+    assert sorted(logged) == sorted(dropped)
+    assert len(set(logged)) == len(logged)
+    assert len(called) == boss.offered.count
+    assert called["detail"].max() < 250_000, "no call took a quarter of a second"
+    waited = shed["detail"][: int((called["extra"] == 0).sum())]
+    assert (waited[waited > 100_000] >= AFTER_MS * 1000).all(), "none was given up before its time"
+    boss.close()
+    healthy(site)
+
+
+class Boss(NoTraffic):
+    """Traffic of one publisher in this process."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.publisher = publisher
+
+    def replay(self, count: int) -> None:
+        """Publish again, on gevent's loop."""
+        self.publisher.replay(count)
+
+    def replayed(self) -> int:
+        """Return how many."""
+        return self.publisher.replayed
+
+
+def test_a_replay_takes_effect_once(here: Stand, cluster: LocalCluster) -> None:
+    """Messages that were handled are published and delivered again, and have one effect each."""
+    worker = here.worker()
+    boss = publisher(here)
+    boss.start()
+    until(lambda: here.board.total("handled") >= 60, 40, "it works")
+    boss.stop()
+    until(lambda: not boss.unanswered, 20, "nothing is open")
+    site = Site(cluster, Journal(here.folder / FILE_NAME), Boss(boss)).for_episode("e1", 10)
+    handled = here.board.total("handled")
+
+    with Replay(WORK, 30).inject(site):
+        until(lambda: here.board.total("handled") >= handled + 30, 40, "they are handled again")
+    gevent.sleep(0.5)
+    worker.terminate()
+    until(lambda: worker.poll() is not None, 20, "the worker ended")
+
+    boss.close()
+    here.close()
+    rows, ledgers = records(here.folder)
+    hand = next(each for each in ledgers if each.header.role == "hand")
+    keys = of_kind(hand.records, Kind.EFFECT)["detail"].tolist()
+    sequences = of_kind(rows, Kind.HANDLED)["sequence"].tolist()
+    assert len(sequences) == len(set(sequences)) + 30
+    assert len(keys) == len(set(keys)) == len(set(sequences))
