@@ -7,6 +7,7 @@ never drawn stands in `NEVER` with the reason. What a broker makes of a plan is 
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from chaos.catalogue import POWERS, TAKES_NODE_AWAY
 from chaos.plan import Entry, Episode, Plan
@@ -48,6 +49,15 @@ def _unbind(cast: Cast, chance: random.Random) -> Entry:
     )  # fmt: skip
 
 
+def _worker(kind: str, **parameters: Any) -> Draw:
+    """Draw a worker of the busiest queue."""
+    return lambda cast, _: cast.entry(kind, f"worker of {cast.target}", **parameters)
+
+
+def _flood(cast: Cast, chance: random.Random) -> Entry:
+    return cast.entry("overload", "all", factor=round(chance.uniform(2, 4), 1))
+
+
 def _how(kind: str) -> Draw:
     """Draw the leader of the busiest queue, parted by reset or in silence."""
     return lambda cast, chance: cast.entry(
@@ -80,12 +90,19 @@ CHANCES: tuple[Chance, ...] = (
             signal=chance.choice(("SIGTERM", "SIGSTOP")),
         ), (2, 6),
     ),
+    Chance("wedge_client", 2, _worker("wedge_client"), (3, 8)),
+    Chance("slow_client", 1, _worker("slow_client", delay_ms=300.0), (3, 8)),
+    Chance("cancel_consumer", 1, _worker("cancel_consumer"), (2, 6)),
+    Chance("overload", 1, _flood, (3, 6)),
     Chance("remove_binding", 1, _unbind, (2, 5), lambda cast: bool(_bindings(cast))),
     Chance("poison", 2, lambda cast, _: cast.entry("poison", cast.target, count=40), (2, 4)),
 )  # fmt: skip
 """Every kind that is drawn."""
 
 NEVER: dict[str, str] = {
+    "wrong_name": "strikes a host that probes the broker, and no load",
+    "rotate_credentials": "strikes a host that probes the broker, and no load",
+    "replay": "is no fault, but a producer's own doing: only some promise to bear it",
     "swallow_then_close": "belongs to a negative control, which has clients of its own",
 }
 """Every kind that is not drawn, and why."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gameday.history.checks.select import queue_mask
 from gameday.history.journal import Fault
 from gameday.history.outcomes import Outcome
+from gameday.history.records import Kind
 from gameday.history.run import Run
 
 Array = npt.NDArray[Any]
@@ -46,14 +47,27 @@ def struck_process(fault: Fault) -> int:
 
 
 def published(run: Run, fault: Fault) -> bool:
-    """Whether anybody published what the fault is about while it was in force."""
+    """Whether what the fault is about was published, or died into it, while it was in force."""
     begin, end = in_force(run, fault)
+    if _died_into(run, fault.target, begin, end):
+        return True
     attempts = run.history.attempts
     concerned = [_concerned(value, fault) for value in run.history.names.list("route")]
     if not len(attempts) or not any(concerned):
         return False
     inside = (attempts.time_ns >= begin) & (attempts.time_ns <= end)
     return bool((inside & np.array(concerned)[attempts.route]).any())
+
+
+def _died_into(run: Run, target: str, begin: int, end: int) -> bool:
+    """Whether a consumer rejected what dead-letters into a queue, between two times."""
+    deliveries, roles = run.history.deliveries, run.history.roles
+    sources = np.array([target in roles.targets(name) for name in run.history.queues] or [False])
+    if not len(deliveries) or not sources.any():
+        return False
+    rejected = (deliveries.settled == Kind.REJECTED) & sources[deliveries.queue]
+    inside = (deliveries.settled_ns >= begin) & (deliveries.settled_ns <= end)
+    return bool((rejected & inside).any())
 
 
 def _concerned(route: Any, fault: Fault) -> bool:
