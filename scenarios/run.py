@@ -34,6 +34,7 @@ from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError
 from gameday.history.folder import create_run_folder, reports_dir
 from scenarios.assembly import assemble
+from scenarios.boots import boot_where_claimed
 from scenarios.finish import drain, heal
 from scenarios.game import Game
 from scenarios.options import Options, parse_variables
@@ -128,6 +129,7 @@ def _play(game: Game) -> None:
     """Go through the phases; a failure of the harness ends the trouble, never the healing."""
     try:
         prepare(game)
+        boot_where_claimed(game)
         steady(game)
         trouble(game)
     except (NotRestoredError, PrepareError):

@@ -43,6 +43,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "effectiveness": {"queue": "builds", "priority_from": 6, "reduction": 0.15},
     "starvation": {"queue": "builds", "limit_s": 8},
     "in_progress": {"consumer": "mailer", "at_once": 2, "for_s": 2},
+    "boots": {},
 }
 BUSY_PER_S = 18.0
 """From this rate on enough goes on at once for `in_progress` to be asked for."""

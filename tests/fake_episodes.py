@@ -91,6 +91,9 @@ class Episodes:
         self._note("members", {"queues": members})
         self._health("prepare")
         self._note("topology", {"episode": None, "at": "before", "difference": []})
+        self._note(
+            "boots", {"version": "3.10.8", "seconds": 6.9, "difference": [], "problem": None}
+        )
 
     def _health(self, at: str) -> None:
         nodes = ["r1", "r2", "r3"]

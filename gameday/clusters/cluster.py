@@ -30,9 +30,10 @@ ALL_POWERS = frozenset(
         "disk_alarm",
         "memory_alarm",
         "operate",
+        "boot_beside",
     },
 )
-"""Every kind of fault that a cluster may be able to do."""
+"""All that a cluster may be able to do to itself, and beside itself."""
 
 
 @dataclass(frozen=True)

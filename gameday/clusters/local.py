@@ -8,6 +8,7 @@ started the cluster and whoever finds it later by its folder (`load`). Whether l
 starters exist is `residue.py`'s business.
 """
 
+import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -33,14 +34,16 @@ from gameday.clusters.record import (
     create_folder,
     load_record,
 )
-from gameday.clusters.release import find_release
+from gameday.clusters.release import Release, find_release
 from gameday.clusters.residue import end_processes, remove_cluster
 from gameday.clusters.settings import BrokerSettings
 from gameday.clusters.toxiproxy import find_binary
+from gameday.contracts.definitions import Definitions, with_user
 from gameday.errors import HarnessError, UsageError
 
 Progress = Callable[[str], None]
 LIMITS = "limits"
+DEFINITIONS = "definitions.json"
 
 
 def default_state_dir() -> Path:
@@ -136,7 +139,7 @@ def load(state_dir: Path, port_base: int) -> LocalCluster:
 def local_cluster(
     settings: BrokerSettings,
     *,
-    broker: str | None = None,
+    broker: str | Release | None = None,
     nodes: int = len(NODES),
     state_dir: Path | None = None,
     progress: Progress = lambda _: None,
@@ -158,18 +161,27 @@ def local_cluster(
 def start_local(
     settings: BrokerSettings,
     *,
-    broker: str | None = None,
+    broker: str | Release | None = None,
     nodes: int = len(NODES),
+    definitions: Definitions | None = None,
+    beside: int | None = None,
     state_dir: Path,
     progress: Progress = lambda _: None,
 ) -> LocalCluster:
-    """Start a cluster of up to three nodes; return it when all serve, or leave nothing behind."""
+    """Start a cluster of up to three nodes; return it when all serve, or leave nothing behind.
+
+    With definitions its nodes boot from a file that holds these, and the administrator: a node
+    that loads definitions makes neither a user nor a virtual host by itself. `beside` is another
+    cluster's block of ports, which this one keeps clear of even where a block is pinned.
+    """
     state_dir = _usable(state_dir)
-    release = find_release(broker)
+    release = broker if isinstance(broker, Release) else find_release(broker)
     toxiproxy = find_binary()
     owner = reference(os.getpid())
     assert owner is not None
-    claim = claim_block(state_dir, is_haunted=lambda base: _is_haunted(state_dir, base))
+    claim = claim_block(
+        state_dir, beside=beside, is_haunted=lambda base: _is_haunted(state_dir, base)
+    )
     record = ClusterRecord(
         folder=cluster_folder(state_dir, claim.ports.base),
         ports=claim.ports,
@@ -184,6 +196,8 @@ def start_local(
     with ExitStack() as undo:
         undo.callback(claim.release)
         create_folder(record)
+        if definitions is not None:
+            record = _with_definitions(record, definitions)
         record.save()
         cluster = LocalCluster(record)
         undo.callback(_give_up, cluster)
@@ -192,6 +206,16 @@ def start_local(
         undo.pop_all()
     claim.release()
     return cluster
+
+
+def _with_definitions(record: ClusterRecord, definitions: Definitions) -> ClusterRecord:
+    """Write the file that the nodes load, and return the record with the line that names it."""
+    path = record.folder / DEFINITIONS
+    whole = with_user(definitions, record.username, record.password)
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    line = f"load_definitions = {record.inside(path)}"
+    lines = (*record.settings.rabbitmq_conf, line)
+    return replace(record, settings=replace(record.settings, rabbitmq_conf=lines))
 
 
 def _usable(state_dir: Path) -> Path:

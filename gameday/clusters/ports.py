@@ -127,20 +127,31 @@ def claim_block(
     state_dir: Path,
     base: int | None = None,
     *,
+    beside: int | None = None,
     is_haunted: Callable[[int], bool] = lambda _: False,
 ) -> Claim:
-    """Claim the pinned block, or the first free one; a haunted one still has processes."""
-    if base is None:
+    """Claim the pinned block, or the first free one; a haunted one still has processes.
+
+    Beside a block of ours no pinned one is meant: the blocks after it are tried.
+    """
+    if base is None and beside is None:
         base = pinned_base()
     if base is not None:
         return _claim(state_dir, base, is_haunted)
-    for candidate in CANDIDATES:
+    candidates = CANDIDATES if beside is None else range(*_after(beside), BLOCK_SIZE)
+    for candidate in candidates:
         with suppress(UsageError):
             return _claim(state_dir, candidate, is_haunted)
     raise UsageError(
-        f"no free block of {BLOCK_SIZE} ports from {CANDIDATES.start} to {CANDIDATES.stop}: "
+        f"no free block of {BLOCK_SIZE} ports from {candidates.start} to {candidates.stop}: "
         f"end other clusters (`gameday down`, `gameday heal`) or set {VARIABLE}.",
     )
+
+
+def _after(base: int) -> tuple[int, int]:
+    """Return where to look beside a block: the twenty after it that are ports."""
+    first = base + BLOCK_SIZE
+    return first, min(first + 20 * BLOCK_SIZE, 65536 - BLOCK_SIZE)
 
 
 def _claim(state_dir: Path, base: int, is_haunted: Callable[[int], bool]) -> Claim:

@@ -72,7 +72,11 @@ def with_user(definitions: Definitions, name: str, password: str) -> Definitions
     }
     everything = {"user": name, "configure": ".*", "write": ".*", "read": ".*"}
     permissions = [{**everything, "vhost": vhost["name"]} for vhost in definitions["vhosts"]]
-    return {"users": [user], "permissions": permissions, **definitions}
+    return {
+        **definitions,
+        "users": [*definitions.get("users", ()), user],
+        "permissions": [*definitions.get("permissions", ()), *permissions],
+    }
 
 
 def _taken(policies: Iterable[Policy], version: str) -> list[Policy]:

@@ -14,6 +14,7 @@ from gameday.contracts.sentences import any_of, remedy, shown
 
 PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "topology": (),
+    "boots": (),
     "loss": ("queues",),
     "dead_letters": ("queues", "least"),
     "order": ("queues",),

@@ -12,6 +12,7 @@ from gameday.contracts.parts import Part
 
 CheckName = Literal[
     "topology",
+    "boots",
     "loss",
     "dead_letters",
     "order",
@@ -52,6 +53,7 @@ Power = Literal[
     "disk_alarm",
     "memory_alarm",
     "operate",
+    "boot_beside",
 ]
 """What a cluster may be able to do to itself, and a requirement may need."""
 

@@ -17,6 +17,21 @@ def forget_to_read_the_topology(run: FakeRun) -> None:
     run.journal.lines.remove(run.journal.of("topology", at="after")[2])
 
 
+def boot_with_less(run: FakeRun) -> None:
+    """A node that booted from the definitions lacks a queue."""
+    run.journal.of("boots")[0]["difference"] = ["queue deployments is missing on the broker"]
+
+
+def boot_nothing(run: FakeRun) -> None:
+    """Nobody booted a node from the definitions."""
+    run.journal.lines.remove(run.journal.of("boots")[0])
+
+
+def fail_to_boot(run: FakeRun) -> None:
+    """The machine could start no node beside the cluster, with the file or without."""
+    run.journal.of("boots")[0]["problem"] = "a node beside the cluster does not start"
+
+
 def miss_a_replica(run: FakeRun) -> None:
     """A queue has two members online where three are promised."""
     run.journal.of("members")[-1]["queues"]["builds"]["online"] = ["r1", "r2"]

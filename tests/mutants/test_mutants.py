@@ -77,6 +77,9 @@ SERVICE = {
 HARNESS = {
     "change_the_topology": Claim("topology", "fail", "the binding of builds is missing"),
     "forget_to_read_the_topology": Claim("topology", "unknown", "not read back"),
+    "boot_with_less": Claim("boots", "fail", "queue deployments is missing"),
+    "boot_nothing": Claim("boots", "unknown", "no node was booted"),
+    "fail_to_boot": Claim("boots", "unknown", "does not start"),
     "miss_a_replica": Claim("members", "fail", "2 members"),
     "see_a_node_missing": Claim("health", "fail", "r2 sees"),
     "never_observe": Claim("exposure", "unknown", "not seen to take effect"),

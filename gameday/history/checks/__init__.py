@@ -9,7 +9,7 @@ from typing import Any
 
 from gameday.history.checks.bodies import graceful_stop, schemas
 from gameday.history.checks.clients import duplicates_flag, effects, prefetch, properties
-from gameday.history.checks.cluster import health, members, topology
+from gameday.history.checks.cluster import boots, health, members, topology
 from gameday.history.checks.concurrency import in_progress
 from gameday.history.checks.controls import controls
 from gameday.history.checks.dead import dead_letters
@@ -30,6 +30,7 @@ Check = Callable[[Run, Mapping[str, Any]], Finding]
 
 CHECKS: dict[str, Check] = {
     "topology": topology,
+    "boots": boots,
     "loss": loss,
     "dead_letters": dead_letters,
     "order": order,

@@ -1,4 +1,4 @@
-"""Topology, replicas and health: what the journal read back from the cluster.
+"""Topology, booting from it, replicas and health: what the journal read back from the cluster.
 
 The readings are made by the run, before and after each episode; a reading that is missing is no
 pass.
@@ -43,6 +43,25 @@ def _unread(run: Run, lines: list[Line]) -> str:
             if episode.control is None and episode.faults and (episode.id, at) not in read:
                 return f"{at} {episode.id}"
     return ""
+
+
+def boots(run: Run, _: Mapping[str, Any]) -> Finding:
+    """Boots-From-Its-Definitions: a node started from the contract's file holds its topology."""
+    lines = events(run.journal, "boots")
+    wrong = [text for line in lines for text in line["difference"]]
+    if wrong:
+        return Finding(
+            Status.FAIL, f"broke Boots-From-Its-Definitions: {wrong[0]}", len(wrong),
+            "differences", len(lines), threshold=0, details={"differences": wrong[:20]},
+        )  # fmt: skip
+    unread = [str(line["problem"]) for line in lines if line["problem"]]
+    if unread or not lines:
+        return unknown(unread[0] if unread else "no node was booted from the definitions")
+    first = lines[0]
+    return Finding(
+        Status.PASS, f"a node of {first['version']} booted from the file in {first['seconds']} s "
+        "and equals the contract", 0, "differences", len(lines), threshold=0,
+    )  # fmt: skip
 
 
 def members(run: Run, parameters: Mapping[str, Any]) -> Finding:
