@@ -38,6 +38,7 @@ class Journal:
 
     def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
         self.path = path
+        self.broken = ""
         self._redactor = redactor or Redactor()
         self._threads = threading.Lock()
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -47,8 +48,17 @@ class Journal:
             raise HarnessError(f"{path} cannot be written: {error.strerror}.") from error
 
     def append(self, event: str, **fields: Any) -> Line:
-        """Write one line, and return it once it is on the disk."""
-        content = self._redactor.value(fields)
+        """Write one line, and return it once it is on the disk.
+
+        `HarnessError` when it cannot be written; `broken` then says why, from then on.
+        """
+        try:
+            return self._append(event, self._redactor.value(fields))
+        except (OSError, HarnessError) as error:
+            self.broken = f"{self.path} cannot be written: {error}"
+            raise HarnessError(self.broken) from error
+
+    def _append(self, event: str, content: Mapping[str, Any]) -> Line:
         with self._threads, self._locked():
             number, previous = self._last()
             line = {
@@ -101,7 +111,7 @@ class Journal:
         data = text.encode()
         written = os.write(self._file, data)
         if written != len(data):
-            raise HarnessError(f"{self.path} took half a line: is the disk full?")
+            raise HarnessError("it took half a line: is the disk full?")
 
 
 def _tail(file: int, end: int) -> bytes:

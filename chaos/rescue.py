@@ -6,6 +6,7 @@ A cluster that ends with its run is not healed first. Everything is idempotent: 
 already is found so. Whether the runner may be bothered at all is for the caller to know.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,13 +43,18 @@ def open_faults(folder: Path) -> tuple[steps.Open, ...]:
 
 
 def rescue_journal(folder: Path, reason: str, by: str) -> Journal:
-    """Open the journal for a rescuer; a runner that was stopped with the lock cannot stop us."""
+    """Open the journal for a rescuer; a runner that was stopped with the lock cannot stop us.
+
+    Neither can a full disk: what cannot be written down is put right all the same.
+    """
     journal = Journal(folder / FILE_NAME)
     try:
         journal.append("rescue", by=by, reason=reason)
     except HarnessError:
-        journal = Journal(folder / SIDE_FILE)
-        journal.append("rescue", by=by, reason=reason)
+        with suppress(HarnessError):
+            aside = Journal(folder / SIDE_FILE)
+            aside.append("rescue", by=by, reason=reason)
+            return aside
     return journal
 
 

@@ -9,7 +9,7 @@ the checks' business. A fault that could not be undone raises `NotRestoredError`
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,14 @@ class Open:
     def note(self, journal: Journal, step: str, **more: Any) -> None:
         """Write one step of this fault's life."""
         journal.append("fault", fault=self.fault, **self.facts, step=step, **more)
+
+    def note_if_possible(self, journal: Journal, step: str, **more: Any) -> None:
+        """Write a step on the way back, which goes on without: `journal.broken` then says why.
+
+        The intent is on the disk. A disk that is full now must not keep the fault in force.
+        """
+        with suppress(HarnessError):
+            self.note(journal, step, **more)
 
 
 @contextmanager
@@ -102,6 +110,11 @@ def _leave(opened: Open, site: "Site") -> None:
         verify()
     else:
         site.unverified.append(verify)
+    if site.journal.broken:
+        raise HarnessError(
+            f"fault {opened.fault} was reverted, but not everything about it is on record: "
+            f"{site.journal.broken}"
+        )
     if by_watchdog:
         raise HarnessError(
             f"fault {opened.fault} outlived its time, and the watchdog put it right: what was "
@@ -144,11 +157,11 @@ def _verify_or_raise(
 def close_without_cluster(opened: Open, journal: Journal, by: str) -> None:
     """Close a fault whose cluster is gone: only what needs no cluster is still undone."""
     recipe = RECIPES[opened.revert.kind]
-    opened.note(journal, "reverting", by=by)
+    opened.note_if_possible(journal, "reverting", by=by)
     if recipe.alone is not None:
         recipe.alone(opened.revert.values)
-    opened.note(journal, "reverted", by=by, evidence={"cluster": "gone"})
-    opened.note(journal, "restored", by=by, evidence={"cluster": "gone"})
+    opened.note_if_possible(journal, "reverted", by=by, evidence={"cluster": "gone"})
+    opened.note_if_possible(journal, "restored", by=by, evidence={"cluster": "gone"})
 
 
 def undo(
@@ -160,13 +173,15 @@ def undo(
 ) -> None:
     """Carry the recipe out, and the other way round when it fails; never raise for a failure."""
     recipe = RECIPES[opened.revert.kind]
-    opened.note(journal, "reverting", by=by)
+    opened.note_if_possible(journal, "reverting", by=by)
     at("reverting")
     trouble = _try(recipe.revert, cluster, opened.revert)
     if trouble:
         trouble = f"{trouble}; then {_fall_back(recipe, cluster, opened.revert) or 'mended'}"
     at("undone")
-    opened.note(journal, "reverted", by=by, evidence={"trouble": trouble} if trouble else {})
+    opened.note_if_possible(
+        journal, "reverted", by=by, evidence={"trouble": trouble} if trouble else {}
+    )
     at("reverted")
 
 
@@ -184,7 +199,7 @@ def verify(
         seen = look(healed, limit(FALLBACK_WITHIN_S))
         evidence = {**seen.evidence, "not_by_itself": evidence, "trouble": trouble}
     step = "restored" if seen else "not_restored"
-    opened.note(journal, step, by=by, evidence=evidence)
+    opened.note_if_possible(journal, step, by=by, evidence=evidence)
     return seen.yes
 
 

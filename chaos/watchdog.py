@@ -23,6 +23,7 @@ import chaos
 from chaos import lease, runs
 from chaos.journal import FILE_NAME as JOURNAL_NAME
 from chaos.journal import read
+from chaos.probes import process_state
 from chaos.rescue import SIDE_FILE, Rescue, rescue, revert_all
 from chaos.runs import RunRecord
 from chaos.steps import open_faults
@@ -32,6 +33,7 @@ from gameday.clusters.processes import (
     is_alive,
     kill,
     reference,
+    send_signal,
     spawn,
     tail,
 )
@@ -39,7 +41,9 @@ from gameday.clusters.record import replace
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 
+MODULE = "chaos.watchdog"
 LOG_NAME = "logs/watchdog.log"
+SUSPENDED = "T"
 STATE_NAME = "watchdog.json"
 DISMISSED_NAME = "watchdog.dismissed"
 LOOK_EVERY_MS = 250
@@ -139,6 +143,8 @@ class Guarded:
         """Refuse to break anything when nobody would put it right."""
         if not is_alive(self.watchdog):
             raise HarnessError("the watchdog is gone, so nothing may be broken any more.")
+        if process_state(self.watchdog.pid) == SUSPENDED:
+            raise HarnessError("the watchdog stands still, so nothing may be broken any more.")
 
 
 @contextmanager
@@ -160,7 +166,7 @@ def _start(folder: Path) -> ProcessRef:
     (folder / LOG_NAME).parent.mkdir(exist_ok=True)
     root = str(Path(chaos.__file__).parent.parent)
     environment = {**clean_environment("", Path.home()), "PYTHONPATH": root}
-    command = [sys.executable, "-m", "chaos.watchdog", str(folder)]
+    command = [sys.executable, "-m", MODULE, str(folder)]
     try:
         return spawn(command, environment, folder / LOG_NAME)
     except OSError as error:
@@ -183,7 +189,9 @@ def _wait_announced(folder: Path, watchdog: ProcessRef) -> None:
 
 def _dismiss(folder: Path, watchdog: ProcessRef) -> None:
     """Tell the watchdog that the run has ended; what is still broken it puts right first."""
-    (folder / DISMISSED_NAME).touch()
+    with suppress(OSError):  # On a full disk: then it sees the lease end, or is killed below.
+        (folder / DISMISSED_NAME).touch()
+    send_signal(watchdog, signal.SIGCONT)  # One that stands still could not hear of it.
     try:
         wait_until(lambda: not is_alive(watchdog), END_WITHIN_S, "the watchdog ended", poll_ms=50)
     except HarnessError:

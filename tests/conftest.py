@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-MARKED = {Path(__file__).parent / name: name for name in ("live", "browser")}
+FOLDERS = {"live": "live", "browser": "browser", "safety": "live"}
+MARKED = {Path(__file__).parent / folder: marker for folder, marker in FOLDERS.items()}
 REASON = re.compile(r"(?P<marker>[\w. -]+): (?P<missing>.+) — run with: (?P<command>.+)")
 FORM = "<marker>: <what is missing> — run with: <command>"
 
@@ -28,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in tests/live and tests/browser: no slow test can hide among fast ones."""
+    """Mark what lies in the folders of slow tests: none can hide among fast ones."""
     for item in items:
         for folder, marker in MARKED.items():
             if folder in item.path.parents:

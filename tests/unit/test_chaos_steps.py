@@ -1,5 +1,6 @@
 """The engine of faults, without a broker: every path ends where it began, and says so."""
 
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -225,6 +226,32 @@ def test_overlapping_faults_strike_in_their_time(tmp_path: Path) -> None:
     late_ns = times["e1.2", "intent"] - times["e1.1", "observed"]
     assert late_ns >= 0.2e9, "it struck too early"
     assert times["e1.2", "reverting"] < times["e1.1", "reverting"], "healed in reverse"
+
+
+def test_a_full_disk_keeps_no_fault_in_force(tmp_path: Path) -> None:
+    """A journal that takes nothing more is told, after everything has been put right."""
+    target = Toy()
+    site = site_of(tmp_path, cluster=target)
+    injected = Together((Shift("a"), Shift("c"))).inject(site)
+    injected.__enter__()
+    full = os.open("/dev/full", os.O_RDWR)
+    os.dup2(full, site.journal._file)
+    os.close(full)
+    with pytest.raises(HarnessError, match=r"not everything about it is on record.*No space left"):
+        injected.__exit__(None, None, None)
+
+    assert target.parts == dict.fromkeys(PARTS, 0)
+
+
+def test_without_room_for_the_intent_nothing_is_broken(tmp_path: Path) -> None:
+    """A fault whose intent cannot be written down is not applied."""
+    target = Toy()
+    (tmp_path / "journal.jsonl").symlink_to("/dev/full")
+    site = site_of(tmp_path, cluster=target)
+    with pytest.raises(HarnessError, match="No space left"), Shift("a").inject(site):
+        pytest.fail("it was injected")
+
+    assert target.parts == dict.fromkeys(PARTS, 0)
 
 
 def test_one_revert_that_fails_stops_no_other(tmp_path: Path) -> None:
