@@ -8,7 +8,9 @@ runs consumers as users too, and drains at the end, so that `gameday check` can 
 
 import logging
 import os
+import re
 import sys
+from functools import cache
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any
@@ -18,6 +20,7 @@ from locust import User, events, task
 from locust.env import Environment
 
 from gameday.contracts.load import load_contract
+from gameday.contracts.model import Contract
 from gameday.errors import HarnessError, UsageError
 from gameday.history.records import Result
 from gameday.traffic import bare
@@ -26,7 +29,12 @@ from gameday.traffic.deliveries import Delivery
 from gameday.traffic.joined import Joined
 from gameday.traffic.messages import Outgoing
 from gameday.traffic.publisher import Publisher
-from gameday.traffic.session import Session, open_session, targets_from_environment
+from gameday.traffic.session import (
+    Session,
+    contract_of_run,
+    open_session,
+    targets_from_environment,
+)
 
 DEFAULT_SYSTEM = "sparki"
 
@@ -126,15 +134,52 @@ class ConsumerUser(ServiceUser):
 
 def users_of(system: str, module: dict[str, Any]) -> None:
     """Put the users of a system into a Locust file's names, unless another was chosen."""
-    if os.environ.get("GAMEDAY_SYSTEM", _asked_for()) != system:
-        return
-    contract = load_contract(system)
-    services = [(ProducerUser, each.name) for each in contract.producers]
+    if _chosen() == system:
+        module.update(_users(_contract()))
+
+
+def users_without_a_file(module: dict[str, Any]) -> None:
+    """Put the users of the chosen system into a Locust file's names, if no other file has them."""
+    files = {path.stem.removesuffix("_users") for path in Path(__file__).parent.glob("*_users.py")}
+    if _chosen() not in files - {Path(module["__file__"]).stem.removesuffix("_users")}:
+        module.update(_users(_contract()))
+
+
+def _users(contract: Contract) -> dict[str, type[ServiceUser]]:
+    """Return a class for each service, by its name; Locust wants no name twice."""
+    services = [(ProducerUser, "producer", each.name) for each in contract.producers]
     if not _is_joined():
-        services += [(ConsumerUser, each.name) for each in contract.consumers]
-    for kind, part in services:
-        name = "".join(word.capitalize() for word in f"{system}-{part}".split("-"))
-        module[name] = type(name, (kind,), {"system": system, "part": part, "abstract": False})
+        services += [(ConsumerUser, "consumer", each.name) for each in contract.consumers]
+    classes: dict[str, type[ServiceUser]] = {}
+    for base, kind, part in services:
+        name = _class_name(contract.system, part)
+        while name in classes:
+            name += kind.capitalize()
+        inside = {"system": contract.system, "part": part, "abstract": False}
+        classes[name] = type(name, (base,), inside)
+    return classes
+
+
+def _class_name(*names: str) -> str:
+    words = re.findall(r"[A-Za-z0-9]+", "-".join(names))
+    return "".join(word.capitalize() for word in words)
+
+
+def _chosen() -> str:
+    """Return the system whose users are wanted: in a run that of its manifest."""
+    return _contract().system if _is_joined() else _asked_for()
+
+
+@cache
+def _contract() -> Contract:
+    """Return the contract: the run's own, wherever it came from, or the one that was asked for."""
+    try:
+        if _is_joined():
+            return contract_of_run(Path(os.environ["GAMEDAY_RUN_FOLDER"]))
+        return load_contract(_asked_for())
+    except (UsageError, HarnessError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
 
 
 def _asked_for() -> str:
@@ -144,7 +189,7 @@ def _asked_for() -> str:
             return sys.argv[number + 1]
         if word.startswith("--system="):
             return word.partition("=")[2]
-    return DEFAULT_SYSTEM
+    return os.environ.get("GAMEDAY_SYSTEM", DEFAULT_SYSTEM)
 
 
 def _session() -> Session:
@@ -163,7 +208,7 @@ def _add_options(parser: Any) -> None:
         "--system",
         default=DEFAULT_SYSTEM,
         env_var="GAMEDAY_SYSTEM",
-        help="whose services to run: the name of a contract",
+        help="whose services to run: the name of a contract, or its path",
     )
     parser.add_argument(
         "--seed", type=int, default=1, env_var="GAMEDAY_SEED", help="decides the schedule"

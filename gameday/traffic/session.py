@@ -202,12 +202,22 @@ def validator(contract: Contract) -> Validate:
     return validate
 
 
-def open_session(folder: Path, role: str, targets: tuple[Target, ...]) -> Session:
-    """Join the run in `folder`: take a process number and begin a ledger."""
+def contract_of_run(folder: Path) -> Contract:
+    """Return the contract of a run, as its manifest holds it."""
+    return Contract.model_validate(_manifest(folder)["contract"])
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
     except (OSError, ValueError) as error:
         raise HarnessError(f"{folder}: no run to join: {error}") from error
+    return manifest
+
+
+def open_session(folder: Path, role: str, targets: tuple[Target, ...]) -> Session:
+    """Join the run in `folder`: take a process number and begin a ledger."""
+    manifest = _manifest(folder)
     ledger = open_ledger(folder, manifest["run"], role)
     contract = Contract.model_validate(manifest["contract"])
     return Session(folder, contract, manifest["seed"], targets, ledger, Sequences())
