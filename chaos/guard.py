@@ -59,6 +59,35 @@ def allow(url: str, owned: Collection[str] = (), resolve: Resolve = resolve) -> 
     return pinned
 
 
+@dataclass(frozen=True)
+class Others:
+    """What is on a cluster that this run did not make: its name, queues and connections."""
+
+    cluster: str
+    queues: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+
+
+def allow_beside(others: Others, host: str, owned: Collection[str] = ()) -> None:
+    """Refuse a cluster that somebody else works on, unless its owner says that it is to be used.
+
+    A cluster whose own name looks like production is refused whoever owns it.
+    """
+    if PRODUCTION.search(others.cluster.lower()):
+        raise UsageError(
+            f"the cluster calls itself {others.cluster!r}, which looks like production: gameday "
+            "breaks and loads nothing there, ever.",
+        )
+    if host in owned or not (others.queues or others.connections):
+        return
+    shown = ", ".join((*others.queues, *others.connections)[:3])
+    raise UsageError(
+        f"{len(others.queues)} queues and {len(others.connections)} connections on {host} are not "
+        f"this run's ({shown}): use a broker that nobody else uses, or, if they may suffer, say "
+        f"`--i-own {host}`.",
+    )
+
+
 def _split(url: str) -> SplitResult:
     """Split a URL; one that could be read in two ways is refused."""
     if re.search(r"[\s\\\x00-\x1f]", url) or url.count("@") > 1:

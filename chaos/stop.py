@@ -13,6 +13,10 @@ from pathlib import Path
 from gameday.errors import HarnessError
 
 STOP_NAME = "STOP"
+BUDGET_SHARE = 0.5
+"""The share of all callers that may have been told of failure before nothing more is broken."""
+BUDGET_LEAST = 50
+"""Of so few callers no share is taken."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,15 @@ def reasons(host: Host, limits: Limits) -> list[str]:
             f"more than {limits.load_per_core:g} a core.",
         )
     return found
+
+
+def refuse_beyond_budget(told: int, offered: int) -> None:
+    """Refuse to break more of a system that fails already: what follows would tell nothing new."""
+    if offered >= BUDGET_LEAST and told > BUDGET_SHARE * offered:
+        raise HarnessError(
+            f"nothing more is broken: {told} of {offered} callers were told that they failed, and "
+            f"the error budget is {BUDGET_SHARE:.0%}."
+        )
 
 
 def look_at_host(folders: Sequence[Path], state_dir: Path) -> Host:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from chaos import heal as healing
 from chaos import runs, stop
-from chaos.guard import allow
+from chaos.guard import Others, allow, allow_beside
 from chaos.interrupts import Interrupts
 from chaos.journal import FILE_NAME as JOURNAL_NAME
 from chaos.journal import Journal
@@ -34,13 +34,14 @@ from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError
 from gameday.history.folder import create_run_folder, reports_dir
 from scenarios.assembly import assemble
+from scenarios.attached import AttachedFacts
 from scenarios.boots import boot_where_claimed
 from scenarios.finish import drain, heal
 from scenarios.game import Game
 from scenarios.options import Options, parse_variables
 from scenarios.prepare import prepare
 from scenarios.screen import Screen
-from scenarios.stage import Stage, open_stage
+from scenarios.stage import VHOST_PREFIX, Stage, open_stage
 from scenarios.steady import steady
 from scenarios.suites import choose_plan, plan_length_s
 from scenarios.trouble import trouble
@@ -104,7 +105,10 @@ def loaded_of(options: Options) -> Loaded:
 
 def _on_stage(stack: ExitStack, stage: Stage, options: Options, screen: Screen) -> None:
     """Lock the target, start the watchdog, and play."""
-    allow(stage.targets[0].url, options.owned)
+    pinned = allow(stage.targets[0].url, options.owned)
+    if isinstance(stage.broker, AttachedFacts):
+        others = Others(stage.broker.cluster_name(), *stage.broker.others(VHOST_PREFIX))
+        allow_beside(others, pinned.host, options.owned)
     record = runs.begin(stage.folder.name, stage.folder, stage.state_dir, stage.port_base)
     contract = for_version(stage.contract, stage.cluster.version)
     plan = choose_plan(contract, options, stage.cluster.powers)

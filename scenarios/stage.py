@@ -18,6 +18,9 @@ from scenarios.options import Options
 from scenarios.screen import Screen
 from scenarios.settings import broker_settings
 
+VHOST_PREFIX = "chaos-"
+"""How the name of every run's virtual host begins: what is in such a one is a run's own."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -46,7 +49,7 @@ def open_stage(
     screen: Screen,
 ) -> Stage:
     """Start a cluster, or attach to one; the stack ends what was started."""
-    vhost = f"chaos-{folder.name}"
+    vhost = f"{VHOST_PREFIX}{folder.name}"
     if options.cluster == "attached":
         return _attached(stack, contract, folder, state_dir, vhost, interrupts)
     version = find_release(options.broker).version

@@ -5,6 +5,7 @@ places -> surge -> intent .. observed -> the fault lasts -> reverted .. restored
 """
 
 from chaos.plan import FILE_NAME, Episode, Plan, resolve
+from chaos.stop import refuse_beyond_budget
 from gameday.clusters.broker import Broker
 from gameday.clusters.leaders import move_leaders
 from gameday.clusters.wait import NotYet, wait_until
@@ -34,6 +35,7 @@ def trouble(game: Game) -> None:
 
 def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
     """Play one episode; return the plan with its targets resolved."""
+    refuse_beyond_budget(game.board.total("told"), game.board.total("offered"))
     strikes = any(entry.kind not in QUIET for entry in episode.faults)
     victim = take_places(game, episode) if strikes else None
     compare(game, episode.id, "before")

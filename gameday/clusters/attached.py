@@ -179,6 +179,24 @@ class AttachedBroker:
             if "messages_ready" in queue
         }
 
+    def cluster_name(self) -> str:
+        """Return the name that the cluster gives itself."""
+        return str(self._api.get("/api/overview").get("cluster_name", ""))
+
+    def others(self, own_prefix: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return queues and connections, by name, in virtual hosts that no run has made."""
+        queues = tuple(
+            f"queue {each['name']} in {each['vhost']}"
+            for each in self._api.get("/api/queues?columns=name,vhost")
+            if not each["vhost"].startswith(own_prefix)
+        )
+        connections = tuple(
+            f"connection {each['name']}"
+            for each in self._api.get("/api/connections?columns=name,vhost")
+            if not str(each.get("vhost", "")).startswith(own_prefix)
+        )
+        return queues, connections
+
     def _list(self, vhost: str) -> list[dict[str, Any]]:
         """Return the queues of a virtual host."""
         return list(self._api.get(f"/api/queues/{quote(vhost, safe='')}"))

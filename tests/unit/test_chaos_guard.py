@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chaos.guard import allow, resolve
+from chaos.guard import Others, allow, allow_beside, resolve
 from chaos.lock import target_lock
-from chaos.stop import STOP_NAME, Host, Limits, guard, look_at_host, reasons
+from chaos.stop import STOP_NAME, Host, Limits, guard, look_at_host, reasons, refuse_beyond_budget
 from gameday.errors import HarnessError, UsageError
 
 NAMES = {
@@ -100,6 +100,22 @@ def test_a_public_address_is_refused() -> None:
         allow("amqps://public.example/", ["public.example"], known)
 
 
+def test_a_cluster_that_others_use_is_refused() -> None:
+    """Queues or connections that are not a run's own keep it off, in one sentence with some."""
+    others = Others("rabbit@dev", ("queue orders in /",), ("connection 127.0.0.1:1 -> 2",))
+    with pytest.raises(UsageError, match=r"1 queues and 1 connections on localhost.*orders in /"):
+        allow_beside(others, "localhost")
+
+    allow_beside(others, "localhost", ["localhost"])
+    allow_beside(Others("rabbit@dev"), "localhost")
+
+
+def test_a_cluster_that_calls_itself_production_is_refused_whoever_owns_it() -> None:
+    """The cluster's own name counts, whatever address leads to it."""
+    with pytest.raises(UsageError, match="calls itself 'orders-prod', which looks like production"):
+        allow_beside(Others("orders-prod"), "localhost", ["localhost"])
+
+
 def test_an_unknown_name_is_one_sentence() -> None:
     """A name that nobody knows is told so, with the real resolver."""
     assert "127.0.0.1" in resolve("127.0.0.1", 5672)
@@ -153,3 +169,11 @@ def test_one_run_per_target(tmp_path: Path) -> None:
             pass
     with target_lock(tmp_path, "127.0.0.1:5672", "third"):
         pass
+
+
+def test_the_error_budget_ends_the_trouble() -> None:
+    """Once more callers were told of failure than the budget allows, nothing more is broken."""
+    refuse_beyond_budget(told=40, offered=100)
+    refuse_beyond_budget(told=5, offered=9)
+    with pytest.raises(HarnessError, match="60 of 100 callers were told that they failed"):
+        refuse_beyond_budget(told=60, offered=100)
