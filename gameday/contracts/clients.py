@@ -80,8 +80,8 @@ class Degraded(Part):
     after_ms: PositiveInt
     """Its backoff grows up to this; an event that has waited so long is dropped, and the bus is
     degraded: until the broker is back each call returns at once, and its event is dropped."""
-    log_level: str = "warn"
-    """How loud each drop is in the service's log: `warn` or `error`."""
+    log_level: Literal["warn", "error"] = "warn"
+    """How loud each drop is in the service's log."""
 
 
 class Tick(Part):

@@ -30,8 +30,18 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "health": (),
     "schemas": ("messages",),
     "duplicates_flag": ("queues",),
-    "effects": ("queues",),
+    "effects": ("queues", "repeats"),
     "graceful_stop": ("consumer", "limit_s"),
+    "calls": ("producers", "limit_ms", "states"),
+    "drops": ("producers", "levels"),
+    "degraded": ("producers", "limit_s"),
+    "ticks": ("producers",),
+    "wedged": ("queues", "stuck_s"),
+    "under_alarm": ("queues", "fault_classes"),
+    "diagnosis": ("verdicts",),
+    "first_moves": (),
+    "postmortem": ("limit_s",),
+    "subsystems": (),
     "in_progress": ("consumer", "at_once", "for_s"),
     "effectiveness": ("queue", "priority_from", "reduction"),
     "starvation": ("queue", "limit_s", "fault_classes"),
@@ -66,6 +76,9 @@ FAULT_CLASSES = (
     "limit",
     "control",
 )
+STATES = ("up", "down", "blocked", "black_holed", "refused")
+LEVELS = ("warn", "error")
+VERDICTS = ("up", "down", "no_route", "wrong_name", "credentials", "blocked")
 REASONS = ("rejected", "expired", "maxlen", "delivery_limit")
 
 NAMES: dict[str, tuple[str, Callable[[Contract], list[str]]]] = {
@@ -78,10 +91,25 @@ NAMES: dict[str, tuple[str, Callable[[Contract], list[str]]]] = {
     "messages": ("messages", lambda contract: [m.name for m in contract.messages]),
     "phases": ("", lambda _: list(PHASES)),
     "fault_classes": ("", lambda _: list(FAULT_CLASSES)),
+    "states": ("", lambda _: list(STATES)),
+    "levels": ("", lambda _: list(LEVELS)),
+    "verdicts": ("", lambda _: list(VERDICTS)),
 }
 """By parameter, the section of the contract and the names in it that its value is from."""
 
-LISTS = frozenset({"queues", "producers", "consumers", "messages", "phases", "fault_classes"})
+LISTS = frozenset(
+    {
+        "queues",
+        "producers",
+        "consumers",
+        "messages",
+        "phases",
+        "fault_classes",
+        "states",
+        "levels",
+        "verdicts",
+    }
+)
 
 
 def parameter_mistakes(view: View, path: Path, criterion: Criterion) -> Iterator[Mistake]:

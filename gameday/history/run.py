@@ -18,6 +18,7 @@ from gameday.contracts.model import Contract
 from gameday.contracts.topology import for_version
 from gameday.errors import HarnessError, UsageError
 from gameday.history.blocking import blocked_attempts
+from gameday.history.bus import read_log
 from gameday.history.drained import missing_from_drain, missing_from_reading
 from gameday.history.history import History, build_history
 from gameday.history.journal import Episode, Fault, Line, episodes, events, faults, read_journal
@@ -35,7 +36,10 @@ DISORDER_NS = SECOND_NS
 
 @dataclass(frozen=True)
 class Run:
-    """One run. `history` is the system's own clients'; `controls` holds each control's by name."""
+    """One run. `history` is the system's own clients'; `controls` holds each control's by name.
+
+    `log` is what the services themselves wrote down.
+    """
 
     folder: Path
     manifest: Mapping[str, Any]
@@ -47,6 +51,7 @@ class Run:
     generator: tuple[Mapping[str, Any], ...]
     problems: tuple[str, ...] = ()
     drain_missing: tuple[str, ...] = ()
+    log: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def zero_ns(self) -> int:
@@ -123,6 +128,7 @@ def load_run(folder: Path) -> Run:
     return Run(
         folder, manifest, contract, journal, _json(folder / "plan.json"), history,
         _controls(ledgers, complete=complete), _generator(folder), tuple(problems), missing,
+        read_log(folder),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from gameday.history.criteria import Judging, criteria
 from gameday.history.decision import EXIT_CODES, HARNESS, INCONCLUSIVE, by_requirement, decide
 from gameday.history.finding import name_of
 from gameday.history.journal import Fault
+from gameday.history.repair import write_repair_lists
 from gameday.history.run import Run, load_run
 
 SCHEMA = Path(__file__).with_name("verdict.schema.json")
@@ -46,6 +47,7 @@ def judge(folder: Path) -> Verdict:
         verdict = _unreadable(folder, str(error))
     else:
         verdict = judge_run(run)
+        write_repair_lists(run)
     text = json.dumps(verdict.document, sort_keys=True, indent=1, allow_nan=False)
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
     return verdict

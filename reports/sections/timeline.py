@@ -119,9 +119,11 @@ def _latency(material: Material, frame: pd.DataFrame, edges: Values) -> Panel:
         if mask.any()
     )
     shown = tuple(one for one in series if np.isfinite(one.values).any())
-    limit = (f"limit {milliseconds(promised[0].limit_ms)}", promised[0].limit_ms)
-    return Panel(f"{queue}: due to delivered, worst per second", shown, logarithmic=True,
-                 limit=limit if promised else None)  # fmt: skip
+    limit = None
+    if promised:
+        limit = (f"limit {milliseconds(promised[0].limit_ms)}", promised[0].limit_ms)
+    title = f"{queue}: due to delivered, worst per second"
+    return Panel(title, shown, logarithmic=True, limit=limit)
 
 
 def _classes(priority: "pd.Series[int]", high: int) -> list[tuple[str, "pd.Series[bool]"]]:

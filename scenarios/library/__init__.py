@@ -9,6 +9,8 @@ from scenarios.library.clients import (
     REPLAY,
     WORKER_KILLED,
     WORKER_SIGTERM,
+    WORKER_SLOW,
+    WORKER_WEDGED,
 )
 from scenarios.library.hosts import CREDENTIALS_ROTATED, WRONG_NAME
 from scenarios.library.links import PARTITION_RESET, PARTITION_SILENT
@@ -37,6 +39,8 @@ SCENARIOS = (
     CLIENTS_SILENT,
     WORKER_SIGTERM,
     WORKER_KILLED,
+    WORKER_WEDGED,
+    WORKER_SLOW,
     KILL_ALL,
     OUTAGE,
     ALARM_IN_PARTITION,

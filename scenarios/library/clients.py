@@ -44,6 +44,26 @@ WORKER_KILLED = Scenario(
     faults=lambda cast: (cast.entry("kill_client", f"worker of {cast.consumer.queue}"),),
 )
 
+WORKER_WEDGED = Scenario(
+    name="worker-wedged",
+    claim="A worker hangs with messages in its hands, and its connection stands: its queue is seen "
+    "to stand still, and it is named.",
+    for_s=12,
+    recover_s=14,
+    faults=lambda cast: (cast.entry("wedge_client", f"worker of {cast.consumer.queue}"),),
+)
+
+WORKER_SLOW = Scenario(
+    name="worker-slow",
+    claim="A worker takes much longer over each message: its queue grows, and it is not taken for "
+    "one that hangs.",
+    for_s=12,
+    recover_s=14,
+    faults=lambda cast: (
+        cast.entry("slow_client", f"worker of {cast.consumer.queue}", delay_ms=1000),
+    ),
+)
+
 REPLAY = Scenario(
     name="replay",
     claim="Messages that were handled already are published once more, as a recovery's replay "

@@ -13,16 +13,21 @@ from gameday.history.checks.cluster import boots, health, members, topology
 from gameday.history.checks.concurrency import in_progress
 from gameday.history.checks.controls import controls
 from gameday.history.checks.dead import dead_letters
+from gameday.history.checks.eventbus import calls, degraded, drops
 from gameday.history.checks.exposure import exposure
 from gameday.history.checks.harness import drain, foreign, generator, ledgers, processes
 from gameday.history.checks.inversions import inversions
 from gameday.history.checks.loss import loss
+from gameday.history.checks.oncall import diagnosis, first_moves
 from gameday.history.checks.order import order
+from gameday.history.checks.outages import postmortem, subsystems, under_alarm
 from gameday.history.checks.pool import pool
 from gameday.history.checks.recovery import blocked, recovery
 from gameday.history.checks.retries import attempts
 from gameday.history.checks.sla import sla
+from gameday.history.checks.ticks import ticks
 from gameday.history.checks.urgency import effectiveness, starvation
+from gameday.history.checks.wedged import wedged
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.run import Run
 
@@ -48,6 +53,16 @@ CHECKS: dict[str, Check] = {
     "duplicates_flag": duplicates_flag,
     "effects": effects,
     "graceful_stop": graceful_stop,
+    "calls": calls,
+    "drops": drops,
+    "degraded": degraded,
+    "ticks": ticks,
+    "wedged": wedged,
+    "under_alarm": under_alarm,
+    "diagnosis": diagnosis,
+    "first_moves": first_moves,
+    "postmortem": postmortem,
+    "subsystems": subsystems,
     "in_progress": in_progress,
     "effectiveness": effectiveness,
     "starvation": starvation,

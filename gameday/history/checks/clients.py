@@ -12,7 +12,7 @@ from gameday.history.finding import Finding, Status, examples_of, name_of, unkno
 from gameday.history.history import History
 from gameday.history.join import distinct
 from gameday.history.outcomes import Outcome
-from gameday.history.records import NO_PRIORITY, Flag, Kind
+from gameday.history.records import NO_PRIORITY, Flag, Kind, Result
 from gameday.history.run import Run
 
 Array = npt.NDArray[Any]
@@ -171,20 +171,46 @@ def duplicates_flag(run: Run, parameters: Mapping[str, Any]) -> Finding:
     return Finding(Status.PASS, f"none of {len(unique)} copies came unflagged twice", **figures)
 
 
-def effects(run: Run, _: Mapping[str, Any]) -> Finding:
+def effects(run: Run, parameters: Mapping[str, Any]) -> Finding:
     """Once-Only: one effect for each key, whatever is redelivered, republished or replayed."""
-    rows = run.history.gathered.of(Kind.EFFECT)
+    history = run.history
+    rows = history.gathered.of(Kind.EFFECT)
+    message = rows["producer"].astype(np.int64) << 32 | rows["sequence"]
+    if parameters.get("queues") is not None:
+        chosen = np.isin(message, _messages_in(history, parameters["queues"]))
+        rows, message = {name: column[chosen] for name, column in rows.items()}, message[chosen]
     keys, counts = np.unique(rows["detail"], return_counts=True)
+    again = _handled_again(history, message)
     figures: dict[str, Any] = {"measured": int((counts > 1).sum()), "unit": "keys",
-                               "n": len(keys), "threshold": 0}  # fmt: skip
+                               "n": len(keys), "threshold": 0,
+                               "details": {"handled_again": again}}  # fmt: skip
     if not len(keys):
         return unknown("no effect was recorded")
     twice = keys[counts > 1]
     if len(twice):
-        name = run.history.names.list("effect")[int(twice[0])]
+        name = history.names.list("effect")[int(twice[0])]
         at = np.isin(rows["detail"], twice)
-        message = rows["producer"][at].astype(np.int64) << 32 | rows["sequence"][at]
         times = int(counts.max())
         return Finding(Status.FAIL, f"broke Once-Only: {name} took effect {times} times",
-                       examples=examples_of(message), **figures)  # fmt: skip
-    return Finding(Status.PASS, f"each of {len(keys)} keys took effect once", **figures)
+                       examples=examples_of(message[at]), **figures)  # fmt: skip
+    least = int(parameters.get("repeats", 0))
+    if again < least:
+        return unknown(f"vacuous: only {again} messages were handled again, not {least}", **figures)
+    return Finding(Status.PASS, f"each of {len(keys)} keys took effect once, though {again} of "
+                   "them were handled again", **figures)  # fmt: skip
+
+
+def _messages_in(history: History, queues: list[str]) -> Array:
+    """Return the messages that were seen in some queues."""
+    deliveries = history.deliveries
+    seen = deliveries_in(history, queues) & (deliveries.attempt >= 0)
+    found: Array = history.attempts.message[deliveries.attempt[seen]]
+    return found
+
+
+def _handled_again(history: History, message: Array) -> int:
+    """Count the messages, of those that took effect, that were handled to the end twice or more."""
+    deliveries = history.deliveries
+    done = (deliveries.result == Result.DONE) & (deliveries.attempt >= 0)
+    keys, counts = np.unique(history.attempts.message[deliveries.attempt[done]], return_counts=True)
+    return int(np.isin(keys[counts > 1], message).sum())
