@@ -42,6 +42,7 @@ class Game:
     screen: Screen
     controls: Controls
     lost_members: list[str] = field(default_factory=list)
+    proxy_restarts: int = 0
 
     @property
     def main_queue(self) -> str:

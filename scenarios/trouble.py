@@ -81,9 +81,20 @@ def _recover(game: Game, episode: Episode) -> None:
     game.watch_crew()
     game.crew.replace_ended()
     game.screen.wait(episode.recover_s, f"recovery after {episode.name}", game.watch_crew)
+    _note_restarts(game)
     _leaders(game, episode, "after")
     note_health(game, "after-episode")
     compare(game, episode.id, "after")
+
+
+def _note_restarts(game: Game) -> None:
+    """Say once that our own proxy had to be restarted: that cut off every client."""
+    restarts = getattr(game.cluster, "restarts", 0)
+    if restarts > game.proxy_restarts:
+        game.proxy_restarts = restarts
+        reason = "Toxiproxy did not answer and was restarted, which closed every connection"
+        game.journal.append("harness_failed", reason=reason)
+        game.screen.say(f"the harness failed: {reason}")
 
 
 def take_places(game: Game, episode: Episode) -> str:

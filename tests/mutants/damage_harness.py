@@ -183,6 +183,12 @@ def drain_beside_the_clients(run: FakeRun) -> None:
     closed["time_ns"] = fixpoint["time_ns"] - 1
 
 
+def fail_in_the_middle(run: FakeRun) -> None:
+    """The harness failed between two episodes, and went on to heal and drain."""
+    at_ns = run.journal.of("episode", at="end")[1]["time_ns"] + 1
+    run.journal.add(at_ns, "harness_failed", reason="Toxiproxy was restarted")
+
+
 def lose_a_process(run: FakeRun) -> None:
     """A load process died unasked."""
     run.journal.add(ZERO_NS + 20 * SECOND, "process", process=1, role="publisher", pid=4001,

@@ -106,6 +106,7 @@ HARNESS = {
     "contradict_the_exposure": Claim("exposure", "unknown", "led no queue"),
     "corrupt_a_ledger": Claim("ledgers", "unknown", "kind 99"),
     "shuffle_a_ledger": Claim("ledgers", "unknown", "backwards"),
+    "fail_in_the_middle": Claim("failures", "unknown", "Toxiproxy was restarted"),
     "lose_a_process": Claim("processes", "unknown", "unasked"),
     "lose_a_ledger": Claim("processes", "unknown", "left no ledger"),
     "mix_two_runs": Claim("ledgers", "unknown", "is of run"),

@@ -15,7 +15,7 @@ from gameday.history.checks.controls import controls
 from gameday.history.checks.dead import dead_letters
 from gameday.history.checks.eventbus import calls, degraded, drops
 from gameday.history.checks.exposure import exposure
-from gameday.history.checks.harness import drain, foreign, generator, ledgers, processes
+from gameday.history.checks.harness import drain, failures, foreign, generator, ledgers, processes
 from gameday.history.checks.inversions import inversions
 from gameday.history.checks.loss import loss
 from gameday.history.checks.oncall import diagnosis, first_moves
@@ -75,6 +75,7 @@ CHECKS: dict[str, Check] = {
 
 HARNESS: dict[str, Check] = {
     "drain": drain,
+    "failures": failures,
     "processes": processes,
     "ledgers": ledgers,
     "foreign": foreign,

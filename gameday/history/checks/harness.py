@@ -48,6 +48,15 @@ def processes(run: Run, _: Mapping[str, Any]) -> Finding:
     return Finding(Status.PASS, "no process was lost", n=len(written))
 
 
+def failures(run: Run, _: Mapping[str, Any]) -> Finding:
+    """Harness-Unhurt: the harness failed nowhere in the run, and nothing of its own broke."""
+    failed = events(run.journal, "harness_failed")
+    if failed:
+        at_s = run.seconds(failed[0]["time_ns"])
+        return unknown(f"the harness failed at {at_s:.1f} s: {failed[0]['reason']}")
+    return Finding(Status.PASS, "the harness failed nowhere", n=max(1, len(run.journal)))
+
+
 def ledgers(run: Run, _: Mapping[str, Any]) -> Finding:
     """Untouched: the journal's chain is whole, and the ledgers are this run's own."""
     if run.problems:
