@@ -127,6 +127,20 @@ def list_(
 
 
 @app.command()
+def lint(
+    file: Annotated[str | None, typer.Argument(help="A contract, or definitions.json.")] = None,
+    broker: Annotated[str | None, typer.Option(help="A version; else the installed one.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Else the contract's, or 3.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List all rules.")] = False,
+) -> None:
+    """Say what a contract or an export will meet on a broker; 1 with an error among it."""
+    from scenarios.linting import lint as lint_one  # noqa: PLC0415
+
+    raise typer.Exit(lint_one(file, broker, nodes, as_json=as_json, rules=rules))
+
+
+@app.command()
 def up(
     system: arguments.System = "sparki",
     broker: arguments.Broker = None,

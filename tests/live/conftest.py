@@ -30,11 +30,20 @@ QUICK = BrokerSettings(
 
 def broker_4_3() -> str:
     """Name a 4.3 broker, or skip with the way to get one."""
-    named = os.environ.get("GAMEDAY_BROKER_4_3") or "4.3"
+    return _fetched("4.3")
+
+
+def broker_4_0() -> str:
+    """Name a 4.0 broker, or skip with the way to get one."""
+    return _fetched("4.0")
+
+
+def _fetched(version: str) -> str:
+    named = os.environ.get(f"GAMEDAY_BROKER_{version.replace('.', '_')}") or version
     try:
         find_release(named)
     except UsageError:
-        pytest.skip("broker 4.3: not fetched — run with: make brokers")
+        pytest.skip(f"broker {version}: not fetched — run with: make brokers")
     return named
 
 
