@@ -10,25 +10,44 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaos.alarms import DiskAlarm, MemoryAlarm
 from chaos.clients import KillClient, SignalClient
+from chaos.degraded import FlapLinks, SlowLinks
+from chaos.doors import ClientToxic, CutClients, SwallowThenClose
 from chaos.fault import Fault, Nothing
+from chaos.halts import PauseNode, StopApp, StopNode
 from chaos.hosts import RotateCredentials, WrongName
-from chaos.links import CutClients, Isolate, SwallowThenClose
-from chaos.nodes import KillAllNodes, KillNode
+from chaos.links import CutLinks, Isolate
+from chaos.losses import ForgetNode, WipeNode
+from chaos.nodes import KillAllNodes, KillFollower, KillNode, KillNodes
 from chaos.operators import RemoveBinding
 from chaos.overload import Overload
 from chaos.poison import Poison
 from chaos.replay import Replay
+from chaos.restarts import FlapNode, RestartInOrder, RollingRestart
 from chaos.workers import CancelConsumer, SlowClient, WedgeClient
 from gameday.errors import UsageError
 
 KINDS: dict[str, type[Fault]] = {
     "nothing": Nothing,
     "kill_node": KillNode,
+    "kill_follower": KillFollower,
+    "kill_nodes": KillNodes,
     "kill_all_nodes": KillAllNodes,
+    "stop_node": StopNode,
+    "stop_app": StopApp,
+    "pause_node": PauseNode,
+    "rolling_restart": RollingRestart,
+    "flap_node": FlapNode,
+    "restart_in_order": RestartInOrder,
+    "wipe_node": WipeNode,
+    "forget_node": ForgetNode,
     "isolate": Isolate,
+    "cut_links": CutLinks,
+    "slow_links": SlowLinks,
+    "flap_links": FlapLinks,
     "disk_alarm": DiskAlarm,
     "memory_alarm": MemoryAlarm,
     "cut_clients": CutClients,
+    "client_toxic": ClientToxic,
     "kill_client": KillClient,
     "signal_client": SignalClient,
     "swallow_then_close": SwallowThenClose,
@@ -46,11 +65,25 @@ KINDS: dict[str, type[Fault]] = {
 POWERS: dict[str, str | None] = {
     "nothing": None,
     "kill_node": "kill_node",
+    "kill_follower": "kill_node",
+    "kill_nodes": "kill_node",
     "kill_all_nodes": "kill_node",
+    "stop_node": "stop_node",
+    "stop_app": "stop_app",
+    "pause_node": "pause_node",
+    "rolling_restart": "stop_node",
+    "flap_node": "kill_node",
+    "restart_in_order": "stop_node",
+    "wipe_node": "wipe_node",
+    "forget_node": "forget_node",
     "isolate": "partition",
+    "cut_links": "partition",
+    "slow_links": "slow_link",
+    "flap_links": "slow_link",
     "disk_alarm": "disk_alarm",
     "memory_alarm": "memory_alarm",
     "cut_clients": "client_link",
+    "client_toxic": "client_link",
     "kill_client": None,
     "signal_client": None,
     "swallow_then_close": "client_link",
@@ -66,8 +99,23 @@ POWERS: dict[str, str | None] = {
 }
 """Which power the cluster must have for a kind; a cluster without it ends *not tested*."""
 
-TAKES_NODE_AWAY = frozenset({"kill_node", "isolate"})
+TAKES_NODE_AWAY = frozenset(
+    {
+        *("kill_node", "kill_follower", "stop_node", "stop_app", "pause_node"),
+        *("rolling_restart", "flap_node", "restart_in_order", "wipe_node", "forget_node"),
+        *("isolate", "cut_links"),
+    }
+)
 """Kinds that take one node from the cluster; two of them at once take its majority."""
+
+ON_LINKS = frozenset({"isolate", "cut_links", "slow_links", "flap_links"})
+"""Kinds that change links between nodes; the second of two on one link would undo the first."""
+
+ON_DOORS = frozenset({"cut_clients", "client_toxic"})
+"""Kinds that change a node's doors for clients; two of them at once need two nodes."""
+
+TAKES_MAJORITY = frozenset({"kill_nodes"})
+"""Kinds that take the majority away, and must say so: `majority: true`."""
 
 
 def field_names(kind: str) -> tuple[str, ...]:

@@ -117,6 +117,8 @@ def _check(plan: Plan, path: Path) -> None:
                 place = f"episodes.{number}.faults.{index}"
                 raise UsageError(f"{path}: {place}.{error}") from error
         _refuse_disorder(episode, path, number)
+        _refuse_two_on_one(episode, f"{path}: episodes.{number}.faults")
+        _refuse_lost_majority(episode, f"{path}: episodes.{number}.faults")
         taken = sum(entry.kind in catalogue.TAKES_NODE_AWAY for entry in episode.faults)
         if taken > 1:
             raise UsageError(
@@ -140,6 +142,26 @@ def _refuse_disorder(episode: Episode, path: Path, number: int) -> None:
         )
 
 
+def _refuse_two_on_one(episode: Episode, place: str) -> None:
+    """Refuse two faults of which the second would undo the first: on one link, or at one door."""
+    links = [entry.kind for entry in episode.faults if entry.kind in catalogue.ON_LINKS]
+    doors = [entry.target for entry in episode.faults if entry.kind in catalogue.ON_DOORS]
+    if len(links) > 1:
+        raise UsageError(f"{place}: {' and '.join(links)} meet on one link; one at a time.")
+    if len(doors) > len(set(doors)):
+        raise UsageError(f"{place}: two faults meet at the doors of one node; one at a time.")
+
+
+def _refuse_lost_majority(episode: Episode, place: str) -> None:
+    """Refuse to lose a majority unless the plan says so."""
+    for index, entry in enumerate(episode.faults):
+        if entry.kind in catalogue.TAKES_MAJORITY and not entry.parameters.get("majority"):
+            raise UsageError(
+                f"{place}.{index}.parameters.majority: {entry.kind} takes the majority away; say "
+                "`majority: true` if that is meant."
+            )
+
+
 def _refuse_overlaps(plan: Plan, path: Path) -> None:
     """Only controls may overlap: of all others one strikes at a time."""
     real = sorted((each for each in plan.episodes if not each.control), key=lambda e: e.at_s)
@@ -160,10 +182,23 @@ def resolve(
 ) -> Episode:
     """Return the episode with every symbolic target replaced by what it means now."""
     faults = tuple(
-        entry.model_copy(update={"target": _meaning(entry.target, nodes, leaders, clients)})
+        entry.model_copy(update={"target": _meaning_of(entry, nodes, leaders, clients)})
         for entry in episode.faults
     )
     return episode.model_copy(update={"faults": faults})
+
+
+def _meaning_of(
+    entry: Entry,
+    nodes: Sequence[str],
+    leaders: Mapping[str, str],
+    clients: Sequence[Client],
+) -> str | None:
+    """Return what an entry's target means; several nodes are parted by commas."""
+    if entry.target is None or entry.kind not in catalogue.TAKES_MAJORITY:
+        return _meaning(entry.target, nodes, leaders, clients)
+    parts = [each.strip() for each in entry.target.split(",")]
+    return ", ".join(str(_meaning(each, nodes, leaders, clients)) for each in parts)
 
 
 def _meaning(

@@ -6,7 +6,7 @@ connection about a port, the alarm list about an alarm. A probe may raise `Harne
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,6 +34,22 @@ HANDSHAKE = (
     " Other -> Other end end()"
 )
 """The first bytes of Erlang's distribution, from one node to another over their own link."""
+
+CALL = (
+    "begin Bulk = binary:copy(<<0>>, {size}),"
+    " {{Micros, {size}}} = timer:tc(fun() ->"
+    " erpc:call('{name}', erlang, byte_size, [Bulk], {limit_ms}) end),"
+    " Micros div 1000 end"
+)
+"""A call from one node to another over their own connection, and back, in milliseconds."""
+
+CONNECTIONS = (
+    "lists:sort([{Node, proplists:get_value(owner, About)} ||"
+    " {Node, About} <- element(2, net_kernel:nodes_info()), lists:member(Node, nodes())])"
+)
+"""Which process of a node holds its connection to each peer: another one after a reconnect."""
+
+CALL_WITHIN_S = 25.0
 
 ANSWERED = "answered"
 SILENT = "timeout"
@@ -72,6 +88,24 @@ def over_links(cluster: Target, links: Sequence[Link]) -> dict[str, str]:
     with ThreadPoolExecutor(max_workers=max(1, len(links))) as pool:
         answers = pool.map(lambda link: over_link(cluster, link), links)
         return {f"{link[0]}-{link[1]}": each for link, each in zip(links, answers, strict=True)}
+
+
+def call_ms(cluster: Target, link: Link, size: int) -> int:
+    """Return how long a call with so many bytes takes from a node to its peer and back."""
+    source, target = link
+    name = cluster.addresses(target).erlang_name
+    expression = CALL.format(size=size, name=name, limit_ms=int(CALL_WITHIN_S * 1000))
+    return int(cluster.evaluate(source, expression, timeout_s=CALL_WITHIN_S))
+
+
+def connections(cluster: Target, node: str) -> str:
+    """Return what tells a node's connections to its peers from those it had before or has later."""
+    return cluster.evaluate(node, CONNECTIONS)
+
+
+def toxics_on(cluster: Target, proxies: Collection[str]) -> list[str]:
+    """Return the toxics on some proxies, as Toxiproxy itself reports them."""
+    return [f"{each.proxy}: {each.name}" for each in cluster.toxics() if each.proxy in proxies]
 
 
 def greet(address: Address, within_s: float = DIAL_WITHIN_S) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gameday.clusters.cluster import Address, ControlledCluster, How, LinkControl, NodeControl
+from gameday.clusters.cluster import ControlledCluster, LinkControl, NodeControl
 from gameday.errors import HarnessError, PrepareError
 
 Values = Mapping[str, Any]
@@ -18,20 +18,7 @@ TROUBLE = (HarnessError, OSError, subprocess.SubprocessError)
 """What can go wrong while somebody undoes something, or looks at it."""
 
 
-class SpareLinks(Protocol):
-    """The power over a node's second client address, for clients that are cut off on their own."""
-
-    def spare_address(self, node: str) -> Address:
-        """Return the second proxied AMQP address."""
-
-    def cut_spare(self, node: str, how: How) -> None:
-        """Cut off whoever uses it, and no others."""
-
-    def mend_spare(self, node: str) -> None:
-        """Let them through again."""
-
-
-class Target(ControlledCluster, NodeControl, LinkControl, SpareLinks, Protocol):
+class Target(ControlledCluster, NodeControl, LinkControl, Protocol):
     """A cluster that can be broken: its nodes, its links and its control path."""
 
 

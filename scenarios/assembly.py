@@ -35,8 +35,9 @@ def assemble(
 ) -> Game:
     """Return everything that the phases hold in common; the stack ends what was started."""
     crew = Crew(
-        stage.folder, contract, stage.targets, options.seed, journal, record.client_environment()
-    )
+        stage.folder, contract, stage.targets, options.seed, journal, record.client_environment(),
+        doors=stage.doors,
+    )  # fmt: skip
     stack.callback(crew.kill_all)
     board = Switchboard(stage.folder, crew.add_workers)
     stack.callback(board.close)

@@ -17,9 +17,9 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaos.doors import SwallowThenClose
 from chaos.fault import Site
 from chaos.journal import Journal
-from chaos.links import SwallowThenClose
 from chaos.plan import Episode
 from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.broker import Broker
@@ -163,12 +163,10 @@ class Controls:
 
     def _targets(self, control: str, *, consuming: bool = False) -> tuple[Target, ...]:
         node = self.node
-        url = self.cluster.amqp_url(node, self.vhost)
-        if control == NO_CONFIRMS and not consuming:
-            assert isinstance(self.cluster, LocalCluster), "only it has spare links"
-            spare = self.cluster.spare_address(node)
-            url = url.replace(str(self.cluster.addresses(node).client), str(spare))
-        return (Target(node, url),)
+        own = control == NO_CONFIRMS and not consuming
+        return (
+            Target(node, self.cluster.amqp_url(node, self.vhost, "spare" if own else "clients")),
+        )
 
     def _start(self, control: str, half: str, targets: tuple[Target, ...]) -> None:
         module = "gameday.traffic.unsafe"

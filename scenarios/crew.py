@@ -46,6 +46,7 @@ class Crew:
     marker: Mapping[str, str] = field(default_factory=dict)
     members: list[Member] = field(default_factory=list)
     started: dict[str, int] = field(default_factory=dict)
+    doors: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     number_of: Callable[[int], int | None] = lambda _: None
 
     def start_all(self) -> dict[str, int]:
@@ -139,7 +140,7 @@ class Crew:
         return code == 0
 
     def _start(self, name: str, role: str, words: list[str], extra: Mapping[str, str]) -> Member:
-        pairs = json.dumps([[target.node, target.url] for target in self.targets])
+        pairs = json.dumps([[each.node, each.url] for each in self.doors.get(role, self.targets)])
         environment = {
             **os.environ,
             **self.marker,

@@ -1,6 +1,7 @@
 """The stage: the cluster that a run plays on, started for it, or attached to and left as it was."""
 
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from chaos.interrupts import Interrupts
 from gameday.clusters.attached import AttachedCluster, attach
 from gameday.clusters.broker import Broker
+from gameday.clusters.cluster import Door
 from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
 from gameday.contracts.model import Contract
@@ -20,6 +22,9 @@ from scenarios.settings import broker_settings
 
 VHOST_PREFIX = "chaos-"
 """How the name of every run's virtual host begins: what is in such a one is a run's own."""
+
+DOORS: dict[str, Door] = {"publisher": "producers", "worker": "consumers"}
+"""Which door of a node the load processes of a role come by, so that faults can tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Stage:
     broker: Broker | AttachedFacts
     vhost: str
     targets: tuple[Target, ...]
+    doors: Mapping[str, tuple[Target, ...]]
+    """By role of a load process, where it connects; all others use `targets`."""
     port_base: int | None
     interrupts: Interrupts
     values: tuple[Value, ...] = ()
@@ -59,11 +66,11 @@ def open_stage(
         progress=screen.step,
     )  # fmt: skip
     stack.callback(_close, cluster, folder, interrupts, screen)
-    targets = tuple(Target(node, cluster.amqp_url(node, vhost)) for node in cluster.nodes)
+    doors = {role: _targets(cluster, vhost, door) for role, door in DOORS.items()}
     base = cluster.record.ports.base
     return Stage(
-        f"local-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost, targets,
-        base, interrupts,
+        f"local-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost,
+        _targets(cluster, vhost), doors, base, interrupts,
     )  # fmt: skip
 
 
@@ -83,9 +90,14 @@ def _attached(
     target = Target(node, cluster.amqp_url(node, vhost))
     door = str(cluster.addresses(node).client)
     return Stage(
-        f"attached-{door}", folder, state_dir, contract, cluster, broker, vhost, (target,),
+        f"attached-{door}", folder, state_dir, contract, cluster, broker, vhost, (target,), {},
         None, interrupts,
     )  # fmt: skip
+
+
+def _targets(cluster: LocalCluster, vhost: str, door: Door = "clients") -> tuple[Target, ...]:
+    """Return where clients connect that come by a door."""
+    return tuple(Target(node, cluster.amqp_url(node, vhost, door)) for node in cluster.nodes)
 
 
 def _close(cluster: LocalCluster, folder: Path, interrupts: Interrupts, screen: Screen) -> None:

@@ -20,6 +20,8 @@ PLACES_WITHIN_S = 20.0
 BACKLOG_WITHIN_S = 6.0
 QUIET = frozenset({"nothing", "poison", "replay", "wrong_name", "rotate_credentials"})
 """Kinds that break nothing for the load: they need no victim and no backlog."""
+FOLLOWS = frozenset({"kill_follower"})
+"""Kinds whose target must not lead."""
 
 
 def trouble(game: Game) -> None:
@@ -119,12 +121,17 @@ def _led_by(game: Game, victim: str) -> bool:
 
 
 def victim_of(game: Game, episode: Episode) -> str:
-    """Return the node that shall lead: the plan's, else another one for each episode."""
+    """Return the node that shall lead: the plan's, else another one for each episode.
+
+    A follower that the plan names by its node shall not lead.
+    """
+    followers = {entry.target for entry in episode.faults if entry.kind in FOLLOWS}
     for entry in episode.faults:
-        if entry.target in game.cluster.nodes:
+        if entry.target in game.cluster.nodes and entry.target not in followers:
             return str(entry.target)
     order = [each.id for each in game.plan.episodes]
-    return game.cluster.nodes[order.index(episode.id) % len(game.cluster.nodes)]
+    able = [node for node in game.cluster.nodes if node not in followers]
+    return able[order.index(episode.id) % len(able)]
 
 
 def _in_place(game: Game, victim: str) -> bool | NotYet:

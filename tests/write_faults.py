@@ -98,9 +98,10 @@ def _times(variants: dict[str, Any]) -> Iterator[str]:
     for variant, versions in sorted(variants.items()):
         for version, times in sorted(versions.items()):
             which = f" ({variant})" if variant else ""
+            other = ", not by itself but restarted" if times.get("not_by_itself") else ""
             yield (
                 f"{version}{which}: in force after {times['in_force_s']:g} s, "
-                f"healed after {times['healed_s']:g} s"
+                f"healed after {times['healed_s']:g} s{other}"
             )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from gameday.clusters.broker import with_type
-from gameday.clusters.cluster import Address, NodeAddresses
+from gameday.clusters.cluster import Address, Door, NodeAddresses
 from gameday.clusters.facts import Definitions
 from gameday.clusters.management import Management
 from gameday.clusters.wait import NotYet, wait_until
@@ -66,11 +66,12 @@ class AttachedCluster:
             management=Address(api.hostname or "", api.port or 15672),
         )
 
-    def amqp_url(self, node: str, vhost: str) -> str:
-        """Return the URL for a virtual host, credentials included."""
+    def amqp_url(self, node: str, vhost: str, door: Door = "clients") -> str:
+        """Return the URL for a virtual host, credentials included; there is one door for all."""
+        del door
         credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
-        door = self.addresses(node).client
-        return f"{self.amqp.scheme}://{credentials}@{door}/{quote(vhost, safe='')}"
+        where = self.addresses(node).client
+        return f"{self.amqp.scheme}://{credentials}@{where}/{quote(vhost, safe='')}"
 
     def management_url(self, node: str) -> str:
         """Return the URL of the management API, without the password."""

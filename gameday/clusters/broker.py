@@ -107,6 +107,14 @@ class Broker:
         rows = self._json(self.serving_node(), expressions.queues(vhost, self._version))
         return {row["name"]: self._queue(row) for row in rows}
 
+    def vhosts(self) -> tuple[str, ...]:
+        """Return the names of every virtual host."""
+        return tuple(self._json(self.serving_node(), expressions.VHOSTS))
+
+    def members(self, node: str) -> frozenset[str]:
+        """Return the nodes that belong to the cluster by a node's own word, running or not."""
+        return frozenset(map(self._short, self._json(node, expressions.MEMBERS)))
+
     def queue_leaders(self, vhost: str) -> dict[str, str]:
         """Return the node that leads each queue."""
         return {name: queue.leader for name, queue in self.queues(vhost).items()}

@@ -6,7 +6,7 @@ a cluster may have, named in `powers`, so that a fault can be declined with a re
 failing half way. Nothing here starts or talks to anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -15,6 +15,13 @@ How = Literal["reset", "silent"]
 
 Link = tuple[str, str]
 """One directed link between two nodes: from, to."""
+
+Door = Literal["clients", "producers", "consumers", "spare"]
+"""A node's proxied AMQP addresses: for anybody, for a run's producers, for its consumers, and one
+for clients that are cut off on their own."""
+
+CLIENT_DOORS: tuple[Door, ...] = ("clients", "producers", "consumers")
+"""The doors by which a system's clients come; the spare one is a control's."""
 
 ALL_POWERS = frozenset(
     {
@@ -56,6 +63,28 @@ class NodeAddresses:
     client: Address
     direct: Address
     management: Address
+
+
+@dataclass(frozen=True)
+class Toxic:
+    """One distortion of one direction of a proxy, in Toxiproxy's own words.
+
+    `upstream` is what the dialling side sends, `downstream` what it is sent.
+    """
+
+    type: str
+    stream: Literal["upstream", "downstream"]
+    attributes: Mapping[str, int]
+
+    @property
+    def name(self) -> str:
+        """The name under which Toxiproxy has it."""
+        return f"{self.type}_{self.stream}"
+
+
+def both_ways(type_: str, **attributes: int) -> tuple[Toxic, Toxic]:
+    """Return the same toxic for both directions."""
+    return Toxic(type_, "upstream", attributes), Toxic(type_, "downstream", attributes)
 
 
 @dataclass(frozen=True)
@@ -110,7 +139,7 @@ class Cluster(Protocol):
     def addresses(self, node: str) -> NodeAddresses:
         """Return where a node listens."""
 
-    def amqp_url(self, node: str, vhost: str) -> str:
+    def amqp_url(self, node: str, vhost: str, door: Door = "clients") -> str:
         """Return the URL, password included, by which clients reach the node."""
 
     def management_url(self, node: str) -> str:
@@ -141,6 +170,12 @@ class NodeControl(Protocol):
     def is_running(self, node: str) -> bool:
         """Whether the node's process is there, suspended or not."""
 
+    def wipe(self, node: str) -> None:
+        """Delete all that a node which is not running has stored."""
+
+    def has_data(self, node: str) -> bool:
+        """Whether the node has stored anything."""
+
 
 class LinkControl(Protocol):
     """The power over the links between nodes, and between clients and nodes."""
@@ -152,10 +187,25 @@ class LinkControl(Protocol):
         """Mend links; harmless for links that are whole."""
 
     def cut_clients(self, node: str, how: How) -> None:
-        """Cut the clients of one node off."""
+        """Cut the clients of one node off, by whichever door they come."""
 
     def mend_clients(self, node: str) -> None:
         """Let clients reach the node again."""
+
+    def distort(self, toxics: Mapping[Link, Sequence[Toxic]]) -> None:
+        """Let links carry their bytes late, slowly or one way only, all at once."""
+
+    def door_address(self, node: str, door: Door) -> Address:
+        """Return where one kind of clients reaches the node."""
+
+    def cut_doors(self, node: str, doors: Iterable[Door], how: How) -> None:
+        """Cut some kinds of clients of one node off."""
+
+    def distort_doors(self, node: str, doors: Iterable[Door], toxics: Sequence[Toxic]) -> None:
+        """Let some kinds of clients of one node suffer these toxics."""
+
+    def mend_doors(self, node: str, doors: Iterable[Door]) -> None:
+        """Let clients through again; what only slowed them is taken away under them."""
 
     def toxics(self) -> list[ToxicSeen]:
         """Return every toxic in force, as Toxiproxy reports it."""
@@ -170,8 +220,10 @@ class LinkControl(Protocol):
 class Ctl(Protocol):
     """The control path: it passes no proxy, so that a node which is cut off can be asked too."""
 
-    def ctl(self, node: str, *arguments: str, timeout_s: float = 30) -> str:
-        """Run `rabbitmqctl` against the node and return what it prints (1 to 2 s of CPU)."""
+    def ctl(
+        self, node: str, *arguments: str, timeout_s: float = 30, tool: str = "rabbitmqctl"
+    ) -> str:
+        """Run `rabbitmqctl` or its like against the node; return what it prints (1 to 2 s CPU)."""
 
     def evaluate(self, node: str, expression: str, *, timeout_s: float = 10) -> str:
         """Evaluate an Erlang expression on the node and return the value's text (milliseconds)."""

@@ -172,6 +172,18 @@ def vhost_alive_everywhere(vhost: str) -> str:
     )
 
 
+MEMBERS = """
+begin
+  Members = try rabbit_nodes:list_members() catch error:undef -> rabbit_nodes:all() end,
+  iolist_to_binary(rabbit_json:encode(Members))
+end
+"""
+"""The nodes that belong to the cluster as the asked one has it, whether they run or not."""
+
+VHOSTS = "iolist_to_binary(rabbit_json:encode(rabbit_vhost:list_names()))"
+"""The names of every virtual host."""
+
+
 def delete_vhost(vhost: str, username: str) -> str:
     """Return the order to delete a virtual host with all that is in it."""
     name = binary(vhost)

@@ -10,18 +10,34 @@ every proxied connection, clients' included; `restarts` counts them.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Any
 
-from gameday.clusters.cluster import Address, How, Link, ToxicSeen
+from gameday.clusters.cluster import (
+    CLIENT_DOORS,
+    Address,
+    Door,
+    How,
+    Link,
+    Toxic,
+    ToxicSeen,
+)
 from gameday.clusters.ports import LOOPBACK, NODE_COUNT, link_host, pairs
 from gameday.clusters.processes import clean_environment, is_alive, kill, spawn
 from gameday.clusters.record import ClusterRecord
-from gameday.clusters.toxiproxy import ProxySpec, ToxiproxyApi, ToxiproxyError
+from gameday.clusters.toxiproxy import SILENCE, ProxySpec, ToxiproxyApi, ToxiproxyError
 from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 CUTS = "cuts"
+
+State = How | list[dict[str, Any]]
+"""What a proxy shall do, as it is noted: refuse, swallow, or suffer these toxics."""
+
+GENTLE = frozenset({"latency", "bandwidth", "slicer", "slow_close"})
+"""Toxics that are taken from open connections; any other closes them, or could hang the server."""
 
 
 def link_name(link: Link) -> str:
@@ -29,14 +45,14 @@ def link_name(link: Link) -> str:
     return f"{link[0]}-{link[1]}"
 
 
-def client_name(node: str) -> str:
-    """Return the name of the proxy through which a node's clients come."""
-    return f"client-{node}"
+def door_name(door: Door, node: str) -> str:
+    """Return the name of the proxy behind one of a node's doors."""
+    return f"{door}-{node}"
 
 
-def spare_name(node: str) -> str:
-    """Return the name of the node's second client proxy."""
-    return f"spare-{node}"
+def noted(toxics: Iterable[Toxic]) -> list[dict[str, Any]]:
+    """Return toxics as they are noted in the cluster's folder."""
+    return [asdict(each) for each in toxics]
 
 
 def proxy_specs(record: ClusterRecord) -> Iterator[ProxySpec]:
@@ -50,9 +66,15 @@ def proxy_specs(record: ClusterRecord) -> Iterator[ProxySpec]:
             Address(LOOPBACK, port),
         )
     for node in range(1, NODE_COUNT + 1):
-        upstream = Address(LOOPBACK, ports.amqp(node))
-        yield ProxySpec(client_name(f"r{node}"), Address(LOOPBACK, ports.client(node)), upstream)
-        yield ProxySpec(spare_name(f"r{node}"), Address(LOOPBACK, ports.spare(node)), upstream)
+        doors: dict[Door, int] = {
+            "clients": ports.client(node),
+            "producers": ports.producers(node),
+            "consumers": ports.consumers(node),
+            "spare": ports.spare(node),
+        }
+        for door, port in doors.items():
+            listen, upstream = Address(LOOPBACK, port), Address(LOOPBACK, ports.amqp(node))
+            yield ProxySpec(door_name(door, f"r{node}"), listen, upstream)
 
 
 class LocalLinks:
@@ -67,31 +89,39 @@ class LocalLinks:
 
     def cut(self, links: Iterable[Link], how: How) -> None:
         """Cut directed links; cut both directions to part two nodes."""
-        self._change([link_name(link) for link in links], how)
+        self._change({link_name(link): how for link in links})
 
     def mend(self, links: Iterable[Link]) -> None:
         """Mend links; harmless for links that are whole."""
-        self._change([link_name(link) for link in links], None)
+        self._change({link_name(link): None for link in links})
+
+    def distort(self, toxics: Mapping[Link, Sequence[Toxic]]) -> None:
+        """Let links carry their bytes late, slowly or one way only, all at once."""
+        self._change({link_name(link): noted(each) for link, each in toxics.items()})
 
     def cut_clients(self, node: str, how: How) -> None:
-        """Cut the clients of one node off."""
-        self._change([client_name(node)], how)
+        """Cut the clients of one node off, by whichever door they come."""
+        self.cut_doors(node, CLIENT_DOORS, how)
 
     def mend_clients(self, node: str) -> None:
         """Let clients reach the node again."""
-        self._change([client_name(node)], None)
+        self.mend_doors(node, CLIENT_DOORS)
 
-    def cut_spare(self, node: str, how: How) -> None:
-        """Cut off the clients that use the node's second proxied address, and no others."""
-        self._change([spare_name(node)], how)
+    def door_address(self, node: str, door: Door) -> Address:
+        """Return where one kind of clients reaches the node."""
+        return self._specs[door_name(door, node)].listen
 
-    def mend_spare(self, node: str) -> None:
-        """Let clients through the second proxied address again."""
-        self._change([spare_name(node)], None)
+    def cut_doors(self, node: str, doors: Iterable[Door], how: How) -> None:
+        """Cut some kinds of clients of one node off."""
+        self._change({door_name(door, node): how for door in doors})
 
-    def spare_address(self, node: str) -> Address:
-        """Return a second proxied AMQP address of the node."""
-        return self._specs[spare_name(node)].listen
+    def distort_doors(self, node: str, doors: Iterable[Door], toxics: Sequence[Toxic]) -> None:
+        """Let some kinds of clients of one node suffer these toxics."""
+        self._change({door_name(door, node): noted(toxics) for door in doors})
+
+    def mend_doors(self, node: str, doors: Iterable[Door]) -> None:
+        """Let clients through again; what only slowed them is taken away under them."""
+        self._change({door_name(door, node): None for door in doors})
 
     def toxics(self) -> list[ToxicSeen]:
         """Return every toxic in force, as Toxiproxy reports it."""
@@ -131,20 +161,18 @@ class LocalLinks:
         self._toxiproxy.populate(self._specs.values(), closed=cuts)
         self._each(list(cuts), cuts)
 
-    def _change(self, names: list[str], how: How | None) -> None:
+    def _change(self, states: Mapping[str, State | None]) -> None:
         """Note what shall be, then make it so."""
-        for name in names:
+        for name in states:
             if name not in self._specs:
                 raise HarnessError(f"no link {name}; there are {', '.join(self._specs)}")
         with self._lock:
-            cuts = {name: value for name, value in self._cuts().items() if name not in names}
-            if how is not None:
-                cuts.update(dict.fromkeys(names, how))
-            self._record.note_value(CUTS, cuts)
-            self._apply(names)
+            cuts = {**self._cuts(), **states}
+            self._record.note_value(CUTS, {k: v for k, v in cuts.items() if v is not None})
+            self._apply(list(states))
 
-    def _cuts(self) -> dict[str, How]:
-        """Return what shall be cut, by proxy."""
+    def _cuts(self) -> dict[str, State]:
+        """Return what shall be cut or distorted, by proxy."""
         return dict(self._record.read_value(CUTS) or {})
 
     def _apply(self, names: list[str]) -> None:
@@ -155,22 +183,31 @@ class LocalLinks:
             self.restarts += 1
             self.start_toxiproxy()
 
-    def _each(self, names: list[str], cuts: dict[str, How]) -> None:
+    def _each(self, names: list[str], cuts: dict[str, State]) -> None:
         """Bring proxies into their state, all at once, so that a cut is one event."""
         if not names:
             return
         with ThreadPoolExecutor(max_workers=len(names)) as pool:
             list(pool.map(lambda name: self._bring(name, cuts.get(name)), names))
 
-    def _bring(self, name: str, how: How | None) -> None:
+    def _bring(self, name: str, state: State | None) -> None:
         """Bring one proxy into its state."""
-        if how == "silent":
-            self._toxiproxy.set_enabled(name, True)
-            self._toxiproxy.swallow(name)
+        if state is None or state == "reset":
+            self._clear(name, closed=state == "reset")
+            if state is None:
+                self._toxiproxy.set_enabled(name, True)
             return
-        if how == "reset" or self._toxiproxy.has_toxics(name):
-            # Closed first: removing a toxic from an open connection can hang the server.
+        wanted = SILENCE if state == "silent" else [Toxic(**each) for each in state]
+        if self._toxiproxy.has_others(name, wanted):
+            self._clear(name)
+        self._toxiproxy.set_toxics(name, wanted)
+        self._toxiproxy.set_enabled(name, True)
+
+    def _clear(self, name: str, *, closed: bool = False) -> None:
+        """Take a proxy's toxics away; one that holds bytes back for good is closed first."""
+        types = self._toxiproxy.toxic_types(name)
+        if closed or types - GENTLE:
+            # Removing such a toxic from an open connection can hang the server.
             self._toxiproxy.set_enabled(name, False)
+        if types:
             self._toxiproxy.remove_toxics(name)
-        if how is None:
-            self._toxiproxy.set_enabled(name, True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from gameday.clusters import epmd
-from gameday.clusters.cluster import ALL_POWERS, Address, NodeAddresses
+from gameday.clusters.cluster import ALL_POWERS, Address, Door, NodeAddresses
 from gameday.clusters.control import LocalControl
 from gameday.clusters.inetrc import erlang_name
 from gameday.clusters.limits import Limits, read_limits
@@ -98,10 +98,10 @@ class LocalCluster(LocalNodes, LocalLinks, LocalControl):
             management=Address(LOOPBACK, ports.management(number)),
         )
 
-    def amqp_url(self, node: str, vhost: str) -> str:
+    def amqp_url(self, node: str, vhost: str, door: Door = "clients") -> str:
         """Return the URL by which clients reach the node, through Toxiproxy."""
         credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
-        return f"amqp://{credentials}@{self.addresses(node).client}/{quote(vhost, safe='')}"
+        return f"amqp://{credentials}@{self.door_address(node, door)}/{quote(vhost, safe='')}"
 
     def management_url(self, node: str) -> str:
         """Return the URL of the node's management API, without the password."""

@@ -5,12 +5,13 @@ node's. Starting a node after a kill needs nothing but its folder. Whether the *
 healthy is asked of `broker.py`; here a node serves when its broker says that it runs.
 """
 
+import shutil
 import signal
 from pathlib import Path
 
 from gameday.clusters import epmd
 from gameday.clusters.cluster import Ctl
-from gameday.clusters.inetrc import control_inetrc, node_inetrc
+from gameday.clusters.inetrc import control_inetrc, erlang_name, node_inetrc
 from gameday.clusters.ports import NODE_COUNT
 from gameday.clusters.processes import (
     ProcessRef,
@@ -148,6 +149,25 @@ class LocalNodes:
     def is_running(self, node: str) -> bool:
         """Whether the node's process is there, suspended or not."""
         return self.process_id(node) is not None
+
+    def wipe(self, node: str) -> None:
+        """Delete all that a node which is not running has stored."""
+        if self.is_running(node):
+            raise HarnessError(f"{node} is running: what it has stored cannot be deleted.")
+        for path in self._stored(node):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def has_data(self, node: str) -> bool:
+        """Whether the node has stored anything."""
+        return bool(self._stored(node))
+
+    def _stored(self, node: str) -> list[Path]:
+        """Return the files and folders that a node keeps over a restart."""
+        name = erlang_name(NODES.index(node) + 1)
+        return sorted((self._record.folder / "nodes").glob(f"{name}*"))
 
     def _living(self, node: str) -> ProcessRef:
         """Return the node's process, which must be there."""

@@ -69,6 +69,14 @@ class Ports:
         """Return the node's metrics port, open when the settings name that plugin."""
         return self.base + 50 + node
 
+    def producers(self, node: int) -> int:
+        """Return a proxied AMQP port for producers alone."""
+        return self.base + 80 + node
+
+    def consumers(self, node: int) -> int:
+        """Return a proxied AMQP port for consumers alone."""
+        return self.base + 90 + node
+
     @property
     def ctl_range(self) -> tuple[int, int]:
         """The ports that short-lived command line tools may listen on."""
@@ -80,7 +88,10 @@ class Ports:
         yield Address(LOOPBACK, self.epmd)
         yield Address(LOOPBACK, self.toxiproxy)
         for node in nodes:
-            for port in (self.client, self.spare, self.amqp, self.management, self.prometheus):
+            for port in (
+                *(self.client, self.producers, self.consumers, self.spare),
+                *(self.amqp, self.management, self.prometheus),
+            ):
                 yield Address(LOOPBACK, port(node))
             yield Address(LOOPBACK, self.distribution(node))
         for source, target in pairs():

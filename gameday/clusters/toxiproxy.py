@@ -19,11 +19,14 @@ from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 from toxiproxy.proxy import Proxy
 from toxiproxy.toxic import Toxic
 
-from gameday.clusters.cluster import Address, ToxicSeen
+from gameday.clusters.cluster import Address, ToxicSeen, both_ways
+from gameday.clusters.cluster import Toxic as Wanted
 from gameday.errors import HarnessError, UsageError
 
 LIMIT_S = 3.0
-STREAMS = ("upstream", "downstream")
+
+SILENCE = both_ways("timeout", timeout=0)
+"""Swallows every byte of both streams; the connections stay open."""
 
 
 class ToxiproxyError(HarnessError):
@@ -116,37 +119,53 @@ class ToxiproxyApi:
             for toxic in (Toxic(**each) for each in values["toxics"])
         ]
 
-    def swallow(self, name: str) -> None:
-        """Let a proxy swallow every byte of both streams; its connections stay open."""
-        held = self._toxic_names(name)
-        for stream in STREAMS:
-            toxic = {
-                "name": f"silence_{stream}",
-                "type": "timeout",
-                "stream": stream,
+    def set_toxics(self, name: str, wanted: Iterable[Wanted]) -> None:
+        """Add what a proxy lacks of these toxics, and read them back."""
+        toxics = list(wanted)
+        held = {each["name"]: each for each in self._toxics(name)}
+        for toxic in toxics:
+            body = {
+                "name": toxic.name,
+                "type": toxic.type,
+                "stream": toxic.stream,
                 "toxicity": 1.0,
-                "attributes": {"timeout": 0},
+                "attributes": dict(toxic.attributes),
             }
-            if toxic["name"] not in held:
-                self._consumer.call("POST", f"/proxies/{name}/toxics", toxic)
-        if len(self._toxic_names(name)) < len(STREAMS):
-            raise ToxiproxyError(f"toxiproxy did not keep both toxics of {name}")
+            if toxic.name not in held:
+                self._consumer.call("POST", f"/proxies/{name}/toxics", body)
+        held = {each["name"]: each for each in self._toxics(name)}
+        for toxic in toxics:
+            known = held.get(toxic.name, {}).get("attributes", {})
+            if {**known, **toxic.attributes} != known:
+                raise ToxiproxyError(f"toxiproxy has {known} for {toxic.name} of {name}")
 
     def remove_toxics(self, name: str) -> None:
-        """Remove a proxy's toxics; close the proxy first, for the server can hang on open ones."""
+        """Remove a proxy's toxics; the server can hang on those that hold bytes back for good."""
         for toxic in self._toxic_names(name):
             self._consumer.call("DELETE", f"/proxies/{name}/toxics/{toxic}")
         left = self._toxic_names(name)
         if left:
             raise ToxiproxyError(f"toxiproxy kept {', '.join(left)} on {name}")
 
-    def has_toxics(self, name: str) -> bool:
-        """Whether a proxy carries any toxic."""
-        return bool(self._toxic_names(name))
+    def has_others(self, name: str, wanted: Iterable[Wanted]) -> bool:
+        """Whether a proxy carries a toxic that is none of these, or differs from them."""
+        values = {toxic.name: dict(toxic.attributes) for toxic in wanted}
+        return any(
+            {**each["attributes"], **values.get(each["name"], {"none": 0})} != each["attributes"]
+            for each in self._toxics(name)
+        )
+
+    def toxic_types(self, name: str) -> frozenset[str]:
+        """Return the types of toxic that a proxy carries."""
+        return frozenset(toxic["type"] for toxic in self._toxics(name))
 
     def _toxic_names(self, name: str) -> list[str]:
         """Return the names of one proxy's toxics."""
-        return [toxic["name"] for toxic in self._consumer.call("GET", f"/proxies/{name}/toxics")]
+        return [toxic["name"] for toxic in self._toxics(name)]
+
+    def _toxics(self, name: str) -> list[dict[str, Any]]:
+        """Return one proxy's toxics."""
+        return list(self._consumer.call("GET", f"/proxies/{name}/toxics"))
 
 
 def find_binary() -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.catalogue import POWERS, TAKES_NODE_AWAY
+from chaos.catalogue import ON_DOORS, ON_LINKS, POWERS, TAKES_NODE_AWAY
 from chaos.plan import Entry, Episode, Plan
 from gameday.contracts.model import Binding, Contract
 from scenarios.scenario import Cast, main_queue
@@ -65,7 +65,46 @@ def _how(kind: str) -> Draw:
     )
 
 
+def _leader(kind: str, **parameters: Any) -> Draw:
+    """Draw the leader of the busiest queue."""
+    return lambda cast, _: cast.entry(kind, cast.leader, **parameters)
+
+
+def _slow(cast: Cast, chance: random.Random) -> Entry:
+    return cast.entry("slow_links", cast.leader, latency_ms=chance.randint(20, 150))
+
+
+def _toxic(_: Cast, chance: random.Random) -> Entry:
+    toxic, attributes = chance.choice(
+        (("latency", {"latency_ms": 200}), ("half_open", {}), ("bandwidth", {"rate_kb": 200}))
+    )
+    whom = chance.choice(("everybody", "producers", "consumers"))
+    return Entry(
+        kind="client_toxic", target=chance.choice(NODES),
+        parameters={"toxic": toxic, "attributes": attributes, "whom": whom},
+    )  # fmt: skip
+
+
+NODES_AND_LINKS: tuple[Chance, ...] = (
+    Chance(
+        "kill_follower", 1,
+        lambda cast, _: cast.entry(
+            "kill_follower", f"follower of {cast.target}", queue=cast.target
+        ), (2, 6),
+    ),
+    Chance("stop_node", 2, _leader("stop_node"), (2, 8)),
+    Chance("stop_app", 1, _leader("stop_app"), (2, 6)),
+    Chance("pause_node", 1, _leader("pause_node"), (1, 8)),
+    Chance("flap_node", 1, _leader("flap_node", times=2), (1, 2)),
+    Chance("rolling_restart", 0.5, _leader("rolling_restart"), (1, 2)),
+    Chance("slow_links", 2, _slow, (3, 8)),
+    Chance("flap_links", 1, _leader("flap_links"), (1, 2)),
+    Chance("client_toxic", 2, _toxic, (3, 8)),
+)  # fmt: skip
+"""What happens to nodes and to what leads to them."""
+
 CHANCES: tuple[Chance, ...] = (
+    *NODES_AND_LINKS,
     Chance("nothing", 0.5, lambda cast, _: cast.entry("nothing", None), (2, 4)),
     Chance("kill_node", 4, lambda cast, _: cast.entry("kill_node", cast.leader), (2, 8)),
     Chance("kill_all_nodes", 1, lambda cast, _: cast.entry("kill_all_nodes", None), (2, 6)),
@@ -100,6 +139,11 @@ CHANCES: tuple[Chance, ...] = (
 """Every kind that is drawn."""
 
 NEVER: dict[str, str] = {
+    "kill_nodes": "takes the majority away; kill_all_nodes is drawn, and takes all",
+    "restart_in_order": "is an outage for as long as it lasts, which no promise is about",
+    "wipe_node": "is an operator's half hour, not a moment's trouble",
+    "forget_node": "is an operator's half hour, not a moment's trouble",
+    "cut_links": "stops two brokers of three on Mnesia versions: a finding each time, and known",
     "wrong_name": "strikes a host that probes the broker, and no load",
     "rotate_credentials": "strikes a host that probes the broker, and no load",
     "replay": "is no fault, but a producer's own doing: only some promise to bear it",
@@ -145,4 +189,6 @@ def _may_join(first: Chance, second: Chance) -> bool:
     gone = TAKES_NODE_AWAY | {"kill_all_nodes"}
     both_gone = first.kind in gone and second.kind in gone
     needs_nodes = first.kind == "kill_all_nodes" and second.kind != "kill_client"
-    return second.kind not in {"nothing", first.kind} and not both_gone and not needs_nodes
+    meet = any({first.kind, second.kind} <= each for each in (ON_LINKS, ON_DOORS))
+    joins = second.kind not in {"nothing", first.kind} and not meet
+    return joins and not both_gone and not needs_nodes

@@ -60,10 +60,12 @@ def record(site: Site, fault: str) -> None:
     if kind not in KINDS:
         return
     times = {step: line["time_ns"] / 1e9 for step, line in lines.items()}
-    measured = {
+    measured: dict[str, float] = {
         "in_force_s": round(times["observed"] - times["intent"], 1),
         "healed_s": round(times["restored"] - times["reverting"], 1),
     }
+    if "not_by_itself" in lines["restored"]["evidence"]:
+        measured["not_by_itself"] = True
     file = Path(path)
     known = json.loads(file.read_text()) if file.exists() else {}
     versions = known.setdefault(kind, {}).setdefault(variant(lines["intent"]), {})

@@ -13,9 +13,10 @@ from chaos_stand import WHOLE, evidence, healthy, steps_of
 from chaos import probes
 from chaos.alarms import DiskAlarm, MemoryAlarm
 from chaos.clients import KillClient, SignalClient
+from chaos.doors import CutClients, SwallowThenClose
 from chaos.fault import Fault, Nothing, Site, Together
 from chaos.journal import FILE_NAME, Journal, read
-from chaos.links import CutClients, Isolate, SwallowThenClose
+from chaos.links import Isolate
 from chaos.nodes import KillAllNodes, KillNode
 from chaos.revert import leave
 from chaos.reverts import RECIPES
@@ -131,7 +132,7 @@ def test_clients_cut_in_silence_get_no_answer(site: Site) -> None:
 
 def test_swallow_then_close_does_both_to_the_spare_address_only(site: Site) -> None:
     """It swallows for its time, then refuses; clients of the usual address notice nothing."""
-    spare = site.cluster.spare_address("r3")
+    spare = site.cluster.door_address("r3", "spare")
     begun = time.monotonic()
     with SwallowThenClose("r3", swallow_s=1.2).inject(site):
         assert time.monotonic() - begun > 1.2

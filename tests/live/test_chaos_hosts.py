@@ -11,9 +11,9 @@ from chaos_stand import evidence, healthy
 from conftest import QUICK
 
 from chaos.alarms import DiskAlarm, MemoryAlarm
+from chaos.doors import CutClients
 from chaos.fault import Fault, Site
 from chaos.hosts import BEFORE, NOBODY, USER, RotateCredentials, WrongName, door_of
-from chaos.links import CutClients
 from chaos.nodes import KillAllNodes
 from gameday.clusters import first_moves
 from gameday.clusters.diagnosis import START, TURNED_AWAY, Diagnosis, Door, diagnose

@@ -12,9 +12,9 @@ from conftest import QUICK
 from traffic_stand import CONTRACT, WORK, Stand, of_kind, records, stand, until
 
 from chaos.alarms import DiskAlarm
+from chaos.doors import CutClients
 from chaos.fault import Fault, Site
 from chaos.journal import FILE_NAME, Journal
-from chaos.links import CutClients
 from chaos.nodes import KillAllNodes
 from chaos.replay import Replay
 from chaos.traffic import NoTraffic

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from chaos import runs
+from chaos.doors import CutClients
 from chaos.fault import Site
 from chaos.heal import heal
 from chaos.journal import FILE_NAME, Journal, read, verify
-from chaos.links import CutClients
 from chaos.plan import Entry, Episode
 from chaos.rescue import open_faults
 from chaos.watchdog import guarded, watchdog_of
@@ -154,7 +154,7 @@ def test_the_watchdog_of_a_killed_runner_puts_all_right(
     assert watchdog is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(watchdog.pid, number)
-    assert cluster.disabled_proxies() == ["client-r2"]
+    assert cluster.disabled_proxies() == ["clients-r2", "consumers-r2", "producers-r2"]
 
     process.kill()
     died_at = time.monotonic()
@@ -213,7 +213,7 @@ def test_a_run_that_lives_is_left_alone(cluster: LocalCluster, runner: Runner) -
     report = heal(state_dir=runner.state_dir)
 
     assert any("is alive" in sentence for sentence in report.sentences)
-    assert cluster.disabled_proxies() == ["client-r2"]
+    assert cluster.disabled_proxies() == ["clients-r2", "consumers-r2", "producers-r2"]
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(60) == 0

@@ -8,6 +8,7 @@ import pika
 import pytest
 
 from gameday.clusters.broker import Alarm, Broker
+from gameday.clusters.cluster import CLIENT_DOORS
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.processes import ProcessRef, reference, send_signal
 from gameday.clusters.wait import wait_until
@@ -119,15 +120,15 @@ def test_client_cut_breaks_open_connections_and_refuses_new_ones(
 
 def test_spare_door_is_cut_without_the_others(cluster: LocalCluster, broker: Broker) -> None:
     """The spare proxy of a node can swallow its clients' bytes while the usual one works."""
-    address = cluster.spare_address("r1")
-    cluster.cut_spare("r1", "silent")
+    address = cluster.door_address("r1", "spare")
+    cluster.cut_doors("r1", ["spare"], "silent")
     with socket.create_connection((address.host, address.port), timeout=2) as swallowed:
         swallowed.sendall(b"AMQP\x00\x00\x09\x01")
         swallowed.settimeout(1)
         with pytest.raises(TimeoutError):
             swallowed.recv(1)
     pika.BlockingConnection(pika.URLParameters(cluster.amqp_url("r1", "/"))).close()
-    cluster.mend_spare("r1")
+    cluster.mend_doors("r1", ["spare"])
     assert cluster.toxics() == []
 
 
@@ -174,7 +175,9 @@ def test_hanging_toxiproxy_is_restarted_and_the_cut_stands(
     assert cluster.restarts == restarts + 1
     assert cluster.record.process("toxiproxy") != old
     assert reference(old.pid) != old
-    assert cluster.disabled_proxies() == ["client-r1", "client-r2"]
+    assert cluster.disabled_proxies() == [
+        f"{door}-{node}" for door in sorted(CLIENT_DOORS) for node in ("r1", "r2")
+    ]
     cluster.mend_all()
     assert cluster.disabled_proxies() == []
     broker.wait_healthy(45)

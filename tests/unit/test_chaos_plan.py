@@ -140,6 +140,74 @@ def test_a_majority_is_not_taken_away_by_accident(tmp_path: Path) -> None:
     assert load_plan(saved(tmp_path, episode(faults=[{"kind": "kill_all_nodes"}])))
 
 
+def test_a_majority_is_lost_only_when_the_plan_says_so(tmp_path: Path) -> None:
+    """Several nodes at once need the word for it; they may be named by their roles."""
+    entry = {"kind": "kill_nodes", "target": "leader of builds, r3"}
+    with pytest.raises(UsageError, match=r"faults\.0\.parameters\.majority: kill_nodes takes"):
+        load_plan(saved(tmp_path, episode(faults=[entry])))
+
+    meant = {**entry, "parameters": {"majority": True}}
+    [planned] = load_plan(saved(tmp_path, episode(faults=[meant]))).episodes
+    assert resolve(planned, NODES, {"builds": "r1"}).faults[0].target == "r1, r3"
+
+
+REFUSED = [
+    ("cut_links", {"shape": "one_way"}, "one_way is silent"),
+    ("cut_links", {"shape": "bridge", "peer": "r2"}, "bridge is about all peers"),
+    ("cut_links", {"shape": "star"}, "Input should be"),
+    ("slow_links", {}, "give slow_links a latency_ms or a rate_kb"),
+    ("slow_links", {"latency_ms": 10, "jitter_ms": 20}, "no more than latency_ms"),
+    ("flap_links", {"stall_ms": 100}, "at least 1200"),
+    ("client_toxic", {"toxic": "latency"}, "latency needs latency_ms"),
+    ("client_toxic", {"toxic": "latency", "attributes": {"latency_ms": 0}}, "needs 1 or more"),
+    (
+        "client_toxic",
+        {"toxic": "limit_data", "attributes": {"rate": 1}},
+        "knows no rate, but bytes",
+    ),
+    ("client_toxic", {"toxic": "timeout"}, "Input should be"),
+    ("client_toxic", {}, "Field required|required"),
+]
+
+
+@pytest.mark.parametrize(("kind", "parameters", "sentence"), REFUSED)
+def test_a_fault_without_sense_is_refused(
+    tmp_path: Path, kind: str, parameters: dict[str, Any], sentence: str
+) -> None:
+    """What would do nothing, or cannot be, is refused with the file before anything is broken."""
+    entry = {"kind": kind, "target": "r1", "parameters": parameters}
+
+    with pytest.raises(UsageError, match=sentence) as caught:
+        load_plan(saved(tmp_path, episode(faults=[entry])))
+    assert "episodes.0.faults.0" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sentence"),
+    [
+        (("slow_links", {"latency_ms": 9}), ("isolate", {}), "slow_links and isolate meet"),
+        (("cut_clients", {}), ("client_toxic", {"toxic": "reset_peer"}), "at the doors of one"),
+    ],
+)
+def test_two_faults_do_not_meet_on_one_proxy(
+    tmp_path: Path,
+    first: tuple[str, dict[str, Any]],
+    second: tuple[str, dict[str, Any]],
+    sentence: str,
+) -> None:
+    """The second would undo the first, unseen; at the doors of two nodes they may be."""
+    entries = [
+        {"kind": kind, "target": "r1", "parameters": parameters}
+        for kind, parameters in (first, second)
+    ]
+    with pytest.raises(UsageError, match=sentence):
+        load_plan(saved(tmp_path, episode(faults=entries)))
+
+    apart = [{**entries[0], "kind": "cut_clients", "parameters": {}},
+             {**entries[0], "kind": "cut_clients", "parameters": {}, "target": "r2"}]  # fmt: skip
+    assert load_plan(saved(tmp_path, episode(faults=apart)))
+
+
 def test_ids_are_unique(tmp_path: Path) -> None:
     """Two episodes of one id would share their faults' ids."""
     with pytest.raises(UsageError, match="the id e1 is there more than once"):

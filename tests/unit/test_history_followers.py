@@ -1,0 +1,53 @@
+"""Who was struck: a leader, a follower, everybody in turn. None is taken for another."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gameday.history.checks import HARNESS, look
+from gameday.history.finding import Finding, Status
+from gameday.history.run import load_run
+from tests.fakes import simulate
+
+LEADS = {"leads": ["builds", "deployments"], "follows": []}
+FOLLOWS = {"leads": [], "follows": ["builds", "deployments"]}
+
+
+def exposed(folder: Path, roles: dict[str, Any] | None, fault_class: str) -> Finding:
+    """Judge the exposure of a run whose kill of a node is noted so."""
+    run = simulate(2500, 1)
+    for line in run.journal.of("fault", episode="e2"):
+        line["fault_class"] = fault_class
+        if roles is not None and line["step"] == "intent":
+            line["roles"] = roles
+    return look(HARNESS["exposure"], "exposure", load_run(run.write(folder / "run")), {})
+
+
+@pytest.mark.parametrize(
+    ("roles", "fault_class"),
+    [(None, "node_kill"), (LEADS, "node_kill"), (FOLLOWS, "follower_kill"), (None, "node_rolling")],
+)
+def test_a_fault_of_whom_it_should_strike_is_exposed(
+    tmp_path: Path, roles: dict[str, Any] | None, fault_class: str
+) -> None:
+    """A leader that led, a follower that followed, and all in turn: each with a backlog."""
+    assert exposed(tmp_path, roles, fault_class).status == Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("roles", "fault_class", "said"),
+    [
+        (FOLLOWS, "node_kill", "its victim led no queue in use"),
+        (LEADS, "follower_kill", "its victim led builds"),
+        ({"leads": [], "follows": []}, "follower_kill", "held no copy of a queue in use"),
+        (None, "follower_kill", "nobody looked what its victim was"),
+    ],
+)
+def test_a_fault_of_somebody_else_is_vacuous(
+    tmp_path: Path, roles: dict[str, Any] | None, fault_class: str, said: str
+) -> None:
+    """The kill of a follower is no failover, and that of a leader no kill of a follower."""
+    finding = exposed(tmp_path, roles, fault_class)
+
+    assert (finding.status, said in finding.reason) == (Status.UNKNOWN, True), finding.reason
