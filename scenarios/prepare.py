@@ -40,16 +40,32 @@ def declare(broker: Broker | AttachedFacts, vhost: str, contract: Contract) -> N
 
 def compare(game: Game, episode: str | None, at: str) -> list[str]:
     """Read the topology back and journal every difference from the contract."""
-    observed = read_topology(game.broker, game.vhost)
-    version = game.cluster.version
-    found = list(difference(game.contract.topology, observed, version))
+    found = differences(game.broker, game.vhost, game.contract)
     game.journal.append("topology", episode=episode, at=at, difference=found)
     return found
 
 
-def read_topology(broker: Broker | AttachedFacts, vhost: str) -> Topology:
-    """Return the topology that the broker has."""
-    found: dict[str, Any] = dict(broker.export_definitions(vhost))
+def differences(broker: Broker | AttachedFacts, vhost: str, contract: Contract) -> list[str]:
+    """Return how the topology that the nodes have differs from the contract's.
+
+    Every node is asked, since after a fault one may have missed what the others know; a sentence
+    that does not hold for all names those that it holds for.
+    """
+    holds: dict[str, list[str]] = {}
+    nodes = broker.cluster.nodes if isinstance(broker, Broker) else broker.cluster.nodes[:1]
+    for node in nodes:
+        observed = read_topology(broker, vhost, node)
+        for sentence in difference(contract.topology, observed, broker.cluster.version):
+            holds.setdefault(sentence, []).append(node)
+    return [
+        sentence if len(seen) == len(nodes) else f"{sentence}, as {', '.join(seen)} has it"
+        for sentence, seen in holds.items()
+    ]
+
+
+def read_topology(broker: Broker | AttachedFacts, vhost: str, node: str | None = None) -> Topology:
+    """Return the topology that a node has, or else the first that serves."""
+    found: dict[str, Any] = dict(broker.export_definitions(vhost, node))
     queues = [
         {**queue, "arguments": {"x-queue-type": queue["type"], **queue["arguments"]}}
         for queue in found["queues"]

@@ -139,9 +139,12 @@ class Broker:
         rows = self._json(self.serving_node(), expressions.consumers(vhost))
         return tuple(ConsumerState(**{**row, "node": self._short(row["node"])}) for row in rows)
 
-    def export_definitions(self, vhost: str) -> Definitions:
-        """Return a virtual host's topology; a queue's type is in `type`, not in its arguments."""
-        api = self.cluster.management(self.serving_node())
+    def export_definitions(self, vhost: str, node: str | None = None) -> Definitions:
+        """Return a virtual host's topology, as a node has it, or else the first that serves.
+
+        A queue's type is in `type`, not in its arguments.
+        """
+        api = self.cluster.management(node or self.serving_node())
         found = api.get(f"/api/definitions/{quote(vhost, safe='')}")
         return Definitions(
             queues=[with_type(queue) for queue in found["queues"]],
