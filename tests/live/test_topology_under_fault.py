@@ -26,7 +26,7 @@ CONTRACT = load_contract("sparki")
 
 def declare_otherwise(api: Management, vhost: str) -> None:
     """Delete a queue and declare it again, with a limit that nobody promised."""
-    api.delete(f"/api/queues/{vhost}/notifications")
+    api.delete(f"/api/queues/{vhost}/notifications", limit_s=60)
     arguments = {"x-queue-type": "quorum", "x-max-length": 10}
     api.put(f"/api/queues/{vhost}/notifications", {"durable": True, "arguments": arguments})
 
@@ -38,7 +38,7 @@ def unbind(api: Management, vhost: str) -> None:
 
 def change_type(api: Management, vhost: str) -> None:
     """Declare a DLQ again as a queue of the other type."""
-    api.delete(f"/api/queues/{vhost}/deployments.failed")
+    api.delete(f"/api/queues/{vhost}/deployments.failed", limit_s=60)
     arguments = {"x-queue-type": "classic"}
     api.put(f"/api/queues/{vhost}/deployments.failed", {"durable": True, "arguments": arguments})
 
