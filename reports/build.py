@@ -21,6 +21,7 @@ from reports.sections.criteria import criteria
 from reports.sections.generator import generator
 from reports.sections.latency import latency
 from reports.sections.ledger import ledger
+from reports.sections.outages import outages
 from reports.sections.played import played
 from reports.sections.provenance import provenance
 from reports.sections.recovery import recovery
@@ -29,8 +30,8 @@ from reports.sections.untested import untested
 from reports.words import quantity
 
 SECTIONS = (
-    criteria, played, timeline_section, ledger, latency, recovery, comparison, generator, controls,
-    untested, provenance,
+    criteria, played, timeline_section, ledger, latency, recovery, outages, comparison,
+    generator, controls, untested, provenance,
 )  # fmt: skip
 
 

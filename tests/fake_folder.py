@@ -65,6 +65,7 @@ class FakeRun:
     samples: list[dict[str, Any]]
     generator: list[dict[str, Any]]
     ledgers_of: str | None = None
+    log: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, simulation: "Simulation") -> "FakeRun":
@@ -87,6 +88,9 @@ class FakeRun:
         self.journal.write(folder / "journal.jsonl")
         for tape in self.tapes:
             tape.write(folder / "history", self.ledgers_of or self.manifest["run"])
+        if self.log:
+            (folder / "logs").mkdir(exist_ok=True)
+            _lines(folder / "logs" / "services.jsonl", self.log)
         metrics = folder / "metrics"
         metrics.mkdir(exist_ok=True)
         _lines(metrics / "samples.jsonl", self.samples)

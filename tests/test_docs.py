@@ -12,6 +12,7 @@ from gameday.history.checks import CHECKS, HARNESS
 from scenarios.suites import scenario_names
 from tests.fakes import BUGS
 from tests.mutants.test_mutants import FAMILIES
+from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
 from tests.write_faults import DOCUMENT, document, live_tests
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +24,7 @@ LISTED: dict[str, tuple[Path, Iterable[str]]] = {
     "Scenarios": (CATALOGUE, scenario_names()),
     "Faults": (CATALOGUE, KINDS),
     "Checks": (CATALOGUE, {**CHECKS, **HARNESS}),
-    "Mutants": (RECORD, [name for _, claims in FAMILIES for name in claims]),
+    "Mutants": (RECORD, [name for _, claims in (*FAMILIES, *OUTAGE_FAMILIES) for name in claims]),
     "A broker or a client that misbehaves": (RECORD, BUGS),
 }
 

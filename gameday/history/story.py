@@ -29,6 +29,7 @@ def story(run: Run, message: int, history: History | None = None) -> list[str]:
         told += _attempt(history, row)
     for row in sights.tolist():
         told += _sight(history, row)
+    told += _of_bus(history, message)
     lines = [f"{run.seconds(time):9.3f} s  {text}" for time, text in sorted(told)]
     if len(lines) > LINES:
         lines = [*lines[:LINES], f"           and {len(lines) - LINES} lines more"]
@@ -38,6 +39,22 @@ def story(run: Run, message: int, history: History | None = None) -> list[str]:
         *lines,
         *(_verdict(history, int(row)) for row in verdicts),
     ]
+
+
+def _of_bus(history: History, message: int) -> Told:
+    """Tell how an event bus took a message, and whether it gave it up."""
+    told: Told = []
+    for kind in (Kind.CALLED, Kind.SHED):
+        rows = history.gathered.of(kind)
+        mine = (rows["producer"].astype(np.int64) << 32 | rows["sequence"]) == message
+        for at in np.flatnonzero(mine).tolist():
+            took_ms = int(rows["detail"][at]) / 1000
+            text = f"the event bus gave it up, {took_ms:.0f} ms after it had been called"
+            if kind is Kind.CALLED:
+                how = "dropped it at once" if rows["extra"][at] else "took it over"
+                text = f"the event bus {how}; its caller waited {took_ms:.1f} ms"
+            told.append((int(rows["time"][at]), text))
+    return told
 
 
 def _who(history: History, row: int) -> str:

@@ -4,6 +4,7 @@ from reports.document import Banner, Cell, Tile
 from reports.faults import fault_rows
 from reports.material import Json, Material
 from reports.requirements import HARNESS, Requirement, requirements
+from reports.sections.outages import call_for_postmortem
 from reports.words import anchor, listed, plural
 
 SHOWN_MAX = 8
@@ -137,6 +138,8 @@ def _notes(material: Material) -> list[str]:
         if criterion.get("check") == "sla"
         and (left := _left_out((criterion.get("parameters") or {}).get("phases")))
     ]
+    if called := call_for_postmortem(material):
+        notes.append(called)
     if material.manifest.get("broker_settings") == "stock":
         notes.append("The brokers ran with stock settings, not with those the contract asks for.")
     if material.manifest.get("alternative"):

@@ -71,6 +71,8 @@ def _told(run: Run, outage: Outage) -> dict[str, Any]:
 def subsystems(run: Run, _: Mapping[str, Any]) -> Finding:
     """Severity-Beside-Figures: every work queue has its severity, shown with what became of it."""
     labels = run.contract.labels
+    if not labels:
+        return unknown("the contract labels no queue")
     bare = sorted(name for name in run.history.roles.consumed
                   if SEVERITY not in labels.get(name, {}))  # fmt: skip
     rows = [{"queue": name, **labels[name], **_figures_of(run, name)} for name in labels]
@@ -89,14 +91,15 @@ def _figures_of(run: Run, queue: str) -> dict[str, Any]:
     """Return what became of a queue's messages: confirmed, dropped, handled, the longest wait."""
     history = run.history
     copies = history.copies
+    message = history.attempts.message[copies.attempt]
     mine = queue_mask(history, [queue])[copies.queue]
     waits_ms = latencies(run, queue).milliseconds
     waits_ms = waits_ms[np.isfinite(waits_ms)]
     gone = calls_of(history, Kind.SHED)
     there = [queue in route.get("queues", ()) for route in history.names.list("route")]
     return {
-        "confirmed": int((copies.status[mine] == Outcome.OK).sum()),
-        "handled": int(copies.handled[mine].sum()),
+        "confirmed": len(np.unique(message[mine & (copies.status == Outcome.OK)])),
+        "handled": len(np.unique(message[mine & copies.handled])),
         "dropped": int(np.array([*there, False])[gone.route].sum()) if len(gone) else 0,
         "longest_wait_s": round(float(waits_ms.max()) / 1e3, 3) if len(waits_ms) else None,
     }

@@ -1,0 +1,137 @@
+"""The checks of event buses, tick jobs and outages: each damage is seen by the one it is for."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from gameday.history.checks import CHECKS, look
+from gameday.history.finding import Finding
+from gameday.history.repair import repair_lists
+from gameday.history.run import Run, load_run
+from tests.fake_folder import FakeRun
+from tests.fake_outage import CRITERIA, written
+from tests.fakes import simulate
+from tests.mutants import damage_outage
+from tests.mutants.test_mutants import Claim
+
+OUTAGE = {
+    "block_a_caller": Claim("calls", "fail", "while the broker was black_holed"),
+    "drop_without_a_line": Claim("drops", "fail", "no line says"),
+    "log_a_drop_that_was_none": Claim("drops", "fail", "and it was not"),
+    "log_a_drop_twice": Claim("drops", "fail", "says twice"),
+    "whisper": Claim("drops", "fail", "logged as warn, not as error"),
+    "forget_an_event": Claim("drops", "fail", "neither confirmed nor dropped"),
+    "give_up_too_soon": Claim("degraded", "fail", "after 500 ms"),
+    "give_up_too_late": Claim("degraded", "fail", "only after 9000 ms"),
+    "hammer": Claim("degraded", "fail", "too soon"),
+    "stay_degraded": Claim("degraded", "fail", "took nothing for"),
+    "drop_while_well": Claim("degraded", "fail", "was not degraded"),
+    "tick_twice": Claim("ticks", "fail", "took effect 2 times"),
+    "tick_in_between": Claim("ticks", "fail", "between two ticks"),
+    "tick_in_silence": Claim("ticks", "fail", "no line says"),
+    "forget_a_tick": Claim("ticks", "fail", "took no effect"),
+    "hang_unnoticed": Claim("wedged", "fail", "nothing named it"),
+    "stand_still_though_slow": Claim("wedged", "fail", "and was slow"),
+    "hang_for_no_known_reason": Claim("wedged", "fail", "and was well"),
+    "rest_under_an_alarm": Claim("under_alarm", "fail", "none was settled"),
+    "call_it_down": Claim("diagnosis", "fail", "concluded down, not no_route"),
+    "see_ghosts": Claim("diagnosis", "fail", "concluded blocked, not up"),
+    "forget_the_disk": Claim("first_moves", "fail", "nobody looked at the disk"),
+    "take_a_refusal_for_an_answer": Claim("first_moves", "fail", "got AMQP"),
+    "suffer_without_a_cause": Claim("postmortem", "fail", "nobody knows why"),
+    "confirm_through_the_outage": Claim("postmortem", "fail", "show no outage"),
+    "forget_a_severity": Claim("subsystems", "fail", "claims stands still"),
+    "forget_the_store": Claim("effects", "fail", "took effect 2 times"),
+}
+FAMILIES = ((damage_outage, OUTAGE),)
+NEW = [name for name in CRITERIA if name != "effects"]
+
+
+def made(check: str, run: Run) -> Finding:
+    """Make a check as the fake contract asks for it."""
+    return look(CHECKS[check], check, run, CRITERIA[check])
+
+
+def loaded(run: FakeRun, folder: Path) -> Run:
+    """Write a run, and read it back."""
+    return load_run(run.write(folder / "run"))
+
+
+def test_every_damage_has_a_claim() -> None:
+    """No damage stands in the module without a check that claims to see it, and every check has."""
+    damages = {
+        name for name, value in vars(damage_outage).items()
+        if callable(value) and value.__module__ == damage_outage.__name__ and name[0] != "_"
+    }  # fmt: skip
+
+    assert damages == set(OUTAGE)
+    assert {claim.check for claim in OUTAGE.values()} == set(CRITERIA)
+
+
+def test_the_undamaged_run_passes(tmp_path: Path) -> None:
+    """Without a damage every check passes, so that a mutant's verdict is the damage's doing."""
+    run = loaded(deepcopy(written()), tmp_path)
+
+    assert run.problems == ()
+    assert run.drain_complete
+    findings = {check: made(check, run) for check in CRITERIA}
+    assert {check: each.reason for check, each in findings.items()
+            if each.status.name != "PASS"} == {}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTAGE)
+def test_the_mutant_is_seen(name: str, tmp_path: Path) -> None:
+    """The check that claims this damage sees it, and names it."""
+    claim, run = OUTAGE[name], deepcopy(written())
+    getattr(damage_outage, name)(run)
+
+    finding = made(claim.check, loaded(run, tmp_path))
+
+    assert finding.status.name.lower() == claim.status, finding.reason
+    assert claim.word in finding.reason
+    assert finding.reason.startswith("broke ")
+
+
+@pytest.mark.parametrize("check", NEW)
+def test_nothing_to_see_is_unknown(check: str, tmp_path: Path) -> None:
+    """On a run without buses, ticks, outages or anybody on call, no check passes or fails."""
+    finding = made(check, loaded(simulate(120, 1), tmp_path))
+
+    assert finding.status.name == "UNKNOWN", finding.reason
+
+
+@pytest.mark.parametrize(
+    ("check", "episode", "word"),
+    [
+        ("calls", "silent", "black_holed"),
+        ("wedged", "slow", "was slow"),
+        ("under_alarm", "disk-alarm", "disk_alarm"),
+        ("diagnosis", "wrong-name", "wrong_name"),
+        ("first_moves", "outage", "no outage"),
+    ],
+)
+def test_what_was_not_played_is_missed(check: str, episode: str, word: str, tmp_path: Path) -> None:
+    """A run without one of the episodes does not pass for having none: it says which it lacks."""
+    run = deepcopy(written())
+    run.journal.lines = [line for line in run.journal.lines if line.get("episode") != episode]
+
+    finding = made(check, loaded(run, tmp_path))
+
+    assert finding.status.name == "UNKNOWN", finding.reason
+    assert word in finding.reason
+
+
+def test_the_repair_list_holds_each_dropped_event(tmp_path: Path) -> None:
+    """By queue, each event that was given up once, with what its log says of it."""
+    run = loaded(deepcopy(written()), tmp_path)
+
+    lists = repair_lists(run)
+
+    dropped = [line for line in run.log if line["event"] == "dropped"]
+    assert set(lists) == {"jobs", "claims"}
+    assert sorted(each["message"] for every in lists.values() for each in every) == sorted(
+        str(line["message"]) for line in dropped
+    )
+    assert {each["level"] for each in lists["claims"]} == {"error"}
+    assert not any(each["arrived"] for every in lists.values() for each in every)
