@@ -24,6 +24,7 @@ from gameday.clusters.wait import wait_until
 
 pytestmark = pytest.mark.live
 
+AT_LEAST_ONCE = {"x_dead_letter_strategy": "at-least-once", "x_overflow": "reject-publish"}
 TRIES_S = 15
 
 AWAY = [*product(["r3"], ["r1", "r2"]), *product(["r1", "r2"], ["r3"])]
@@ -83,14 +84,19 @@ def publish_again(channel: Any, name: str) -> float:
 
 
 def test_queues_of_one_node_stop_or_end_with_it(stand: Stand) -> None:
-    """A durable classic queue waits for its node, a transient one is deleted without it."""
-    stand.declare(quorum("safe"))
+    """A durable classic queue waits for its node, a transient one is deleted without it.
+
+    What is dead-lettered to such a queue meanwhile is lost, or kept by at-least-once.
+    """
+    dead = {"x_dead_letter_exchange": "", "x_dead_letter_routing_key": "lone"}
+    stand.declare(quorum("safe"), quorum("most", **dead), quorum("least", **dead, **AT_LEAST_ONCE))
     with stand.channel("r3") as channel:
         channel.queue_declare("lone", durable=True, arguments={"x-queue-type": "classic"})
         channel.queue_declare("brief", durable=False)
         for name in ("lone", "brief", "safe"):
             channel.basic_publish("", name, b"1", PERSISTENT, mandatory=True)
-    assert {"classic-on-one-node", "transient-queue"} <= stand.found()
+    shown = {"classic-on-one-node", "transient-queue", "dead-letters-unconfirmed"}
+    assert shown <= stand.found()
     with stopped(stand.cluster, "r3"):
         with stand.channel("r1") as channel:
             said = refusal(
@@ -99,13 +105,21 @@ def test_queues_of_one_node_stop_or_end_with_it(stand: Stand) -> None:
             assert "(404," in said
         with stand.channel("r1") as channel:
             assert take(channel, "safe")[2] == b"1"
+            for name in ("most", "least"):
+                channel.basic_publish("", name, b"2", PERSISTENT, mandatory=True)
+                channel.basic_reject(take(channel, name)[0].delivery_tag, requeue=False)
+                # In the queue's log after the rejection, so that this has been done, too.
+                channel.basic_publish("", name, b"3", PERSISTENT, mandatory=True)
+                channel.basic_ack(take(channel, name)[0].delivery_tag)
             said = refusal(
                 lambda: channel.queue_declare("brief", passive=True), ChannelClosedByBroker
             )
             assert "no queue 'brief'" in said
     stand.broker.wait_healthy(30)
-    stand.wait_counts(lone=1)
-    assert "brief" not in stand.counts()
+    counts = stand.counts()
+    assert counts["most"] == 0
+    assert counts["lone"] + counts["least"] == 2, "its own, and what least kept or has handed over"
+    assert "brief" not in counts
 
 
 def test_two_members_stop_where_three_go_on(stand: Stand) -> None:

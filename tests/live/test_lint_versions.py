@@ -1,6 +1,7 @@
-"""Lint against newer brokers, of one node each: what 4.0 and 4.3 make of the same designs."""
+"""Lint against newer brokers, of a node or two: what 4.0 and 4.3 make of the same designs."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ from lint_stand import (
     take,
     taken,
 )
-from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
+from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionClosedByBroker
 
 from gameday.clusters.local import LocalCluster, local_cluster
 from gameday.clusters.management import ManagementError
 from gameday.clusters.settings import BrokerSettings
+from gameday.clusters.wait import wait_until
+from gameday.errors import HarnessError
 
 pytestmark = pytest.mark.live
 
@@ -35,9 +38,9 @@ LIMIT = 20
 
 @pytest.fixture(scope="module")
 def newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """Run one node of 4.3."""
+    """Run two nodes of 4.3."""
     folder = tmp_path_factory.mktemp("state")
-    with local_cluster(AS_RELEASED, broker=broker_4_3(), nodes=1, state_dir=folder) as running:
+    with local_cluster(AS_RELEASED, broker=broker_4_3(), nodes=2, state_dir=folder) as running:
         yield running
 
 
@@ -156,3 +159,30 @@ def test_4_3_counts_no_nack(stand: Stand) -> None:
         method, properties, _ = take(channel, "work")
         assert properties.headers.get("x-delivery-count", 0) == 0
         assert properties.headers["x-acquired-count"] == LIMIT + 5
+
+
+PROMISE = """
+  - id: s-1
+    statement: In time.
+    criteria: [{check: sla, parameters: {queue: work, limit_ms: 2000}}]
+    suites: [full]
+"""
+
+
+def test_4_3_keeps_what_a_lost_consumer_holds(stand: Stand) -> None:
+    """Its node is killed; for two seconds nobody has its message, until the node is back."""
+    text = contract(QUORUM_WORK, "", "").replace("requirements: []", f"requirements:{PROMISE}")
+    assert "lost-consumer-holds" in stand.found_in(text)
+    stand.declare(quorum("work", x_quorum_initial_group_size=1))
+    assert stand.broker.queue_members(stand.vhost)["work"] == {"r1"}
+    with stand.channel() as channel, suppress(AMQPError), stand.channel("r2") as doomed:
+        channel.basic_publish("", "work", b"1", PERSISTENT, mandatory=True)
+        take(doomed, "work")
+        stand.cluster.kill("r2")
+        try:
+            with pytest.raises(HarnessError):
+                wait_until(lambda: channel.basic_get("work")[0], 2, "another had it")
+        finally:
+            stand.cluster.start("r2")
+            stand.broker.wait_healthy(30)
+        assert take(channel, "work")[2] == b"1"

@@ -1,4 +1,4 @@
-"""A contract without findings for tests to damage, and the linting of what they made of it."""
+"""A contract with hardly a finding for tests to damage, and the linting of what they made of it."""
 
 from dataclasses import dataclass
 from pathlib import Path

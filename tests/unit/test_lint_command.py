@@ -40,7 +40,7 @@ def test_without_an_error_it_ends_with_0(shop: Path, capsys: pytest.CaptureFixtu
     assert "quorum-below-three" in said
     last = said.strip().splitlines()[-1]
     assert last == (
-        "0 errors, 2 warnings, 0 notes: shop.yaml on RabbitMQ 3.10.8 (named by --broker), 2 nodes."
+        "0 errors, 3 warnings, 0 notes: shop.yaml on RabbitMQ 3.10.8 (named by --broker), 2 nodes."
     )
 
 
@@ -50,14 +50,14 @@ def test_an_error_ends_with_1(shop: Path, capsys: pytest.CaptureFixture[str]) ->
     assert code_of("shop.yaml", "--broker", "3.10.8", "--json") == 1
 
     told = json.loads(capsys.readouterr().out)
-    (finding,) = told["findings"]
+    finding, _ = told["findings"]
     assert finding["id"] == "key-reaches-nothing"
     assert finding["place"] == {
         "file": "shop.yaml",
         "line": 35,
         "field": "producers[0].routing_key",
     }
-    assert told["counts"] == {"error": 1, "warning": 0, "note": 0}
+    assert told["counts"] == {"error": 1, "warning": 1, "note": 0}
     assert told["broker"] == {"version": "3.10.8", "chosen": "named"}
 
 
@@ -85,7 +85,11 @@ def test_a_wrong_entry_does_not_hide_the_rest(
     assert code_of("shop.yaml", "--broker", "3.10.8", "--json") == 1
 
     found = json.loads(capsys.readouterr().out)["findings"]
-    assert [each["id"] for each in found] == ["contract-refused", "lost-binding-unnoticed"]
+    assert [each["id"] for each in found] == [
+        "contract-refused",
+        "dead-letters-unconfirmed",
+        "lost-binding-unnoticed",
+    ]
 
 
 def test_settings_that_cannot_be_read_are_not_missed(
@@ -96,7 +100,7 @@ def test_settings_that_cannot_be_read_are_not_missed(
     assert code_of("shop.yaml", "--broker", "3.10.8", "--json") == 1
 
     found = json.loads(capsys.readouterr().out)["findings"]
-    assert [each["id"] for each in found] == ["contract-refused"]
+    assert [each["id"] for each in found] == ["contract-refused", "dead-letters-unconfirmed"]
 
 
 UNREADABLE = {
@@ -159,5 +163,5 @@ def test_without_a_broker_a_version_is_assumed_aloud(
         raise UsageError("no RabbitMQ on this machine")
 
     monkeypatch.setattr(linting, "find_release", none_here)
-    assert code_of("shop.yaml") == 0
+    assert code_of("shop.yaml") == 1
     assert "RabbitMQ 4.3 (assumed, since none is installed" in capsys.readouterr().out

@@ -19,6 +19,7 @@ BACK = (
 TO_ORDERS = ("message: order\n    routing_key: rush", "message: order\n    routing_key: orders")
 HANDLING = "value: cluster_partition_handling = pause_minority"
 MIRRORED = "{name: mirror, pattern: ^rush, definition: {ha-mode: all}"
+BEFORE = ('versions: "<4.3"', 'versions: ">=4.3"')
 FULL = "{name: full, pattern: ^orders$, definition: {overflow: reject-publish}}"
 CONFIRMS = "routing_key: order.new"
 RUSH_CONFIRMS = "message: order\n    routing_key: rush"
@@ -104,6 +105,13 @@ HITS: dict[str, list[tuple[Change, str]]] = {
                 ("{ha-mode: all}", "{ha-mode: all, dead-letter-strategy: at-least-once}"),
             ),
             "error topology.policies[0].definition.dead-letter-strategy",
+        ),
+    ],
+    "dead-letters-unconfirmed": [
+        (change(), "warning topology.queues[1].arguments.x-dead-letter-exchange"),
+        (
+            change(rush("x-max-length: 9"), (AT_LEAST_ONCE, "")),
+            "warning topology.queues[0].arguments.x-dead-letter-exchange",
         ),
     ],
     "dead-letter-exchange-missing": [
@@ -245,6 +253,13 @@ HITS: dict[str, list[tuple[Change, str]]] = {
             "error requirements[0].criteria[1].parameters.limit_ms",
         ),
     ],
+    "lost-consumer-holds": [
+        (change(version=NEW), "error requirements[0].criteria[0].parameters.limit_ms"),
+        (
+            change((HANDLING, "value: consumer_disconnected_timeout = 5000"), BEFORE, version=NEW),
+            "error broker_settings[0].value",
+        ),
+    ],
     "key-reaches-nothing": [
         (change((CONFIRMS, "routing_key: order")), "error producers[0].routing_key"),
     ],
@@ -299,6 +314,7 @@ MISSES: dict[str, list[Change]] = {
             ),
         ),
     ],
+    "dead-letters-unconfirmed": [change(nodes=1), change(rush("x-max-length: 9"))],
     "dead-letter-exchange-missing": [
         change(("x-dead-letter-exchange: dead\n", "x-dead-letter-exchange: amq.topic\n")),
     ],
@@ -381,6 +397,12 @@ MISSES: dict[str, list[Change]] = {
             ("limit_ms: 5001}", "limit_ms: 5001, phases: [baseline]}"),
         ),
     ],
+    "lost-consumer-holds": [
+        change(version="4.2.9"),
+        change((HANDLING, "value: consumer_disconnected_timeout = 4999"), BEFORE, version=NEW),
+        change(("limit_ms: 5000}", "limit_ms: 5000, fault_classes: [disk_alarm]}"), version=NEW),
+        change(("limit_ms: 5000", "limit_ms: 60001"), version=NEW),
+    ],
     "key-reaches-nothing": [
         change(
             (CONFIRMS, "routing_key: order"),
@@ -422,13 +444,14 @@ def test_near_miss(rule: str, changed: Change, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [OLD, "3.13.7"])
 def test_the_shop_itself_is_clean(version: str, tmp_path: Path) -> None:
-    """A contract that heeds all rules has no finding before 4.0."""
-    assert lint_text(tmp_path, SHOP, version) == []
+    """Before 4.0 it has no finding but the one that no classic queue can heed."""
+    (only,) = lint_text(tmp_path, SHOP, version)
+    assert only.id == "dead-letters-unconfirmed"
 
 
 def test_every_hit_is_explained(tmp_path: Path) -> None:
     """A finding says what stands there by name, what follows, what to do, and who says so."""
-    (finding,) = lint_change(tmp_path, change(dead("x-expires: 9000")))
+    finding = lint_change(tmp_path, change(dead("x-expires: 9000")))[1]
     assert finding.found == "the queue orders.dead is deleted after 9000 ms without a consumer"
     assert finding.place.line == 21
     assert all((finding.consequence, finding.remedy, finding.source))

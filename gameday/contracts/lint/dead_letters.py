@@ -27,6 +27,17 @@ def at_least_once_falls_back(design: Design) -> Iterator[Hit]:
             yield Hit(strategy.path, f"the queue {queue.name} lacks {' and '.join(missing)}")
 
 
+def unconfirmed(design: Design) -> Iterator[Hit]:
+    """Find dead letters that are handed over without a confirm, in a cluster."""
+    for queue in design.queues:
+        exchange = design.setting(queue, "dead-letter-exchange")
+        strategy = design.setting(queue, "dead-letter-strategy")
+        asked = strategy is not None and strategy.value == "at-least-once"
+        if design.nodes > 1 and exchange is not None and not asked:
+            text = f"the {queue.type} queue {queue.name} hands dead letters over unconfirmed"
+            yield Hit(exchange.path, text)
+
+
 def exchange_missing(design: Design) -> Iterator[Hit]:
     """Find a dead-letter exchange that is not declared."""
     for queue in design.queues:
@@ -139,9 +150,19 @@ RULES = (
         "no leader.",
         "Add what is missing: type quorum, overflow reject-publish and a dead-letter exchange "
         "belong together.",
-        "https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering; seen "
-        "on 3.10.8",
+        "https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering; "
+        "seen on 3.10.8, 4.0.5 and 4.3.6",
         at_least_once_falls_back,
+    ),
+    Rule(
+        "dead-letters-unconfirmed",
+        "warning",
+        "A dead letter leaves its queue before the next one has it: while that has no leader, or "
+        "its node is down, it is lost, though it was confirmed to its publisher.",
+        "Make it a quorum queue with x-dead-letter-strategy: at-least-once and x-overflow: "
+        "reject-publish; classic queues cannot.",
+        f"{DLX}#safety; seen on 3.10.8",
+        unconfirmed,
     ),
     Rule(
         "dead-letter-exchange-missing",
@@ -149,7 +170,7 @@ RULES = (
         "The declaration is accepted, and then every dead letter is dropped without a word; "
         "at-least-once keeps them in the queue for ever instead.",
         "Declare the exchange, and bind a queue to it.",
-        f"{DLX}; seen on 3.10.8",
+        f"{DLX}; seen on 3.10.8, 4.0.5 and 4.3.6",
         exchange_missing,
     ),
     Rule(
@@ -158,7 +179,7 @@ RULES = (
         "Every dead letter is dropped without a word; at-least-once keeps them in the queue for "
         "ever instead.",
         "Bind a queue to the exchange.",
-        f"{DLX}; seen on 3.10.8",
+        f"{DLX}; seen on 3.10.8, 4.0.5 and 4.3.6",
         exchange_unbound,
     ),
     Rule(
@@ -169,7 +190,7 @@ RULES = (
         "republished one the queue's name, unless x-dead-letter-routing-key replaces it.",
         "Set x-dead-letter-routing-key to a key that is bound, bind this one, or make the exchange "
         "a fanout.",
-        f"{DLX}; seen on 3.10.8",
+        f"{DLX}; seen on 3.10.8, 4.0.5 and 4.3.6",
         key_unroutable,
     ),
     Rule(
@@ -179,7 +200,8 @@ RULES = (
         "with one warning in the log for each cycle and no more.",
         "Break the cycle: let the last queue have no dead-letter exchange or another one, or let a "
         "consumer reject or republish within it.",
-        f"{DLX}; deps/rabbit/src/rabbit_dead_letter.erl (detect_cycles); seen on 3.10.8",
+        f"{DLX}; deps/rabbit/src/rabbit_dead_letter.erl (detect_cycles); "
+        "seen on 3.10.8, 4.0.5 and 4.3.6",
         automatic_cycle,
     ),
 )

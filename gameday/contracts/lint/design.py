@@ -8,6 +8,7 @@ that no contract can express (auto-delete, exchange to exchange) are here, since
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from gameday.contracts.clients import Consumer, Producer
@@ -114,11 +115,39 @@ class Design:
 
     def queue(self, name: str) -> QueueRow | None:
         """Return a queue by its name."""
-        return next((queue for queue in self.queues if queue.name == name), None)
+        return self._queues.get(name)
+
+    def exchange(self, name: str) -> ExchangeRow | None:
+        """Return a declared exchange by its name."""
+        return self._exchanges.get(name)
 
     def has_exchange(self, name: str) -> bool:
         """Whether an exchange is declared, or the broker's own."""
-        return name in {"", *BUILT_IN} or any(each.name == name for each in self.exchanges)
+        return name == "" or name in BUILT_IN or name in self._exchanges
+
+    def bindings_from(self, source: str) -> list[BindingRow]:
+        """Return the bindings that lead from an exchange."""
+        return self._bindings.get(source, [])
+
+    @cached_property
+    def remembered(self) -> dict[Any, Any]:
+        """Answers that are asked for again and again; rules change nothing of a design."""
+        return {}
+
+    @cached_property
+    def _queues(self) -> dict[str, QueueRow]:
+        return {queue.name: queue for queue in reversed(self.queues)}
+
+    @cached_property
+    def _exchanges(self) -> dict[str, ExchangeRow]:
+        return {exchange.name: exchange for exchange in reversed(self.exchanges)}
+
+    @cached_property
+    def _bindings(self) -> dict[str, list[BindingRow]]:
+        found: dict[str, list[BindingRow]] = {}
+        for binding in self.bindings:
+            found.setdefault(binding.source, []).append(binding)
+        return found
 
     def policy_of(self, queue: QueueRow) -> PolicyRow | None:
         """Return the policy that counts for a queue."""
@@ -151,10 +180,14 @@ class Design:
         return queue.type == "classic" and mirrors and not self.since("4.0")
 
     def _policy(self, kinds: frozenset[str], name: str, *, operator: bool) -> PolicyRow | None:
-        matching = [
-            each for each in self.policies if each.operator == operator and each.takes(kinds, name)
-        ]
-        return max(matching, key=lambda policy: policy.priority, default=None)
+        question = ("policy", kinds, name, operator)
+        if question not in self.remembered:
+            own = [each for each in self.policies if each.operator == operator]
+            matching = [each for each in own if each.takes(kinds, name)]
+            highest = max(matching, key=lambda policy: policy.priority, default=None)
+            self.remembered[question] = highest
+        answer: PolicyRow | None = self.remembered[question]
+        return answer
 
     def _setting(
         self, path: Path, name: str, arguments: Mapping[str, Any], argument: str, kinds: Any

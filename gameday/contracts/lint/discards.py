@@ -71,6 +71,13 @@ def _severity(design: Design, queue: QueueRow) -> Severity | None:
 
 def _dead_letter_queues(design: Design) -> set[str]:
     """Return the queues that nothing but dead letters reaches."""
+    if "dead" not in design.remembered:
+        design.remembered["dead"] = _reached_by_dying(design) - _published_to(design)
+    answer: set[str] = design.remembered["dead"]
+    return answer
+
+
+def _reached_by_dying(design: Design) -> set[str]:
     arriving = arriving_keys(design)
     dead: set[str] = set()
     for queue in design.queues:
@@ -78,12 +85,15 @@ def _dead_letter_queues(design: Design) -> set[str]:
         if exchange is not None:
             for key in dead_letter_keys(design, queue, set(arriving[queue.name])):
                 dead |= reached(design, str(exchange.value), key) - {queue.name}
-    consumed = {
+    return dead
+
+
+def _published_to(design: Design) -> set[str]:
+    return {
         name
         for each in publications(design)
         for name in reached(design, each.exchange, each.routing_key)
     }
-    return dead - consumed
 
 
 RULES = (
@@ -93,7 +103,7 @@ RULES = (
         "A message that waits longer is deleted, confirmed or not, and nothing tells.",
         "Give the queue a dead-letter exchange with a queue behind it, or leave the time to live "
         "out; in a queue of dead letters see that somebody looks before it ends.",
-        "https://www.rabbitmq.com/docs/ttl; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/ttl; seen on 3.10.8, 4.0.5 and 4.3.6",
         expiry_discards,
     ),
     Rule(
@@ -103,7 +113,7 @@ RULES = (
         "it confirmed, and nothing tells.",
         "Set overflow to reject-publish, so that the publisher hears of it, or give the queue a "
         "dead-letter exchange with a queue behind it.",
-        "https://www.rabbitmq.com/docs/maxlength; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/maxlength; seen on 3.10.8, 4.0.5 and 4.3.6",
         length_discards,
     ),
     Rule(
@@ -122,7 +132,8 @@ RULES = (
         "A full queue answers with basic.nack, which only a publisher with confirms gets: what "
         "this one sends is gone, and nothing tells.",
         "Let the producer wait for confirms.",
-        "https://www.rabbitmq.com/docs/maxlength#overflow-behaviour; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/maxlength#overflow-behaviour; "
+        "seen on 3.10.8, 4.0.5 and 4.3.6",
         refusals_unheard,
     ),
 )

@@ -57,7 +57,7 @@ RULES = (
         "When the last consumer goes, by a crash or a lost connection too, the queue is deleted "
         "with all that waits in it; nothing is dead-lettered.",
         "Declare it without auto-delete.",
-        "https://www.rabbitmq.com/docs/queues#properties; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/queues#properties; seen on 3.10.8, 4.0.5 and 4.3.6",
         auto_delete_queue,
     ),
     Rule(
@@ -67,7 +67,7 @@ RULES = (
         "all that waits in it; nothing is dead-lettered, and later messages find no queue.",
         "Leave x-expires out where work waits; message-ttl with a dead-letter exchange limits the "
         "age of messages.",
-        "https://www.rabbitmq.com/docs/ttl#queue-ttl; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/ttl#queue-ttl; seen on 3.10.8, 4.0.5 and 4.3.6",
         expiring_queue,
     ),
     Rule(
@@ -77,7 +77,7 @@ RULES = (
         "exclusive is refused (405). A queue that a client does declare exclusive is deleted with "
         "that connection, and all that waits in it.",
         "Leave exclusive queues out of the file, and hold no work in them.",
-        "https://www.rabbitmq.com/docs/queues#exclusive-queues; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/queues#exclusive-queues; seen on 3.10.8, 4.0.5 and 4.3.6",
         exclusive_queue,
     ),
 )

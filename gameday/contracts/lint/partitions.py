@@ -6,7 +6,7 @@ Only a contract says what the broker is set to; of an export nothing can be said
 from collections.abc import Iterator
 
 from gameday.contracts.lint.design import Clients, Design, QueueRow
-from gameday.contracts.lint.promised import Told, broker_setting, sla_limits
+from gameday.contracts.lint.promised import NODE_GONE, SILENT, Told, broker_setting, sla_limits
 from gameday.contracts.lint.rule import Hit, Rule
 
 HANDLING = (r"^\s*cluster_partition_handling\s*=\s*(\w+)", r"cluster_partition_handling,\s*(\w+)")
@@ -14,12 +14,17 @@ POLL = (
     r"^\s*raft\.adaptive_failure_detector\.poll_interval\s*=\s*(\d+)",
     r"aten\s*,\s*\[[^\]]*poll_interval,\s*(\d+)",
 )
+HELD = (
+    r"^\s*consumer_disconnected_timeout\s*=\s*(\d+)",
+    r"consumer_disconnected_timeout,\s*(\d+)",
+)
 TICK = (r"^\s*net_ticktime\s*=\s*(\d+)", r"\bnet_ticktime,?\s+(\d+)", r"net_ticktime,\s*(\d+)")
 
 POLL_DEFAULT_MS = 5000
 LOOKS = 2
 """An election begins one or two looks of the failure detector after a silent cut."""
 TICK_DEFAULT_S = 60
+HELD_DEFAULT_MS = 60_000
 TICK_LATE = 1.25
 """A silent peer is called down after net_ticktime, or a quarter later."""
 
@@ -70,14 +75,31 @@ def _replicated(design: Design, kind: str) -> Iterator[tuple[QueueRow, Clients]]
 def _too_slow(
     design: Design, queue: QueueRow, told: Told | None, worst_ms: int, how: str
 ) -> Iterator[Hit]:
-    for path, limit_ms, silent in sla_limits(design, queue.name):
-        if silent and limit_ms <= worst_ms:
+    for limit in sla_limits(design, queue.name):
+        if SILENT in limit.fault_classes and limit.milliseconds <= worst_ms:
             unset = "" if told else " by default"
             text = (
-                f"{queue.name} promises {limit_ms:g} ms, and its broker {how}{unset}: "
+                f"{queue.name} promises {limit.milliseconds:g} ms, and its broker {how}{unset}: "
                 f"up to {worst_ms} ms until anybody acts"
             )
-            yield Hit(told.path if told else path, text)
+            yield Hit(told.path if told else limit.path, text)
+
+
+def held_by_the_lost(design: Design) -> Iterator[Hit]:
+    """Find a limit while nodes are lost, below how long 4.3 keeps what their consumers hold."""
+    if not design.since("4.3"):
+        return
+    for queue, clients in _replicated(design, "quorum"):
+        told = broker_setting(clients, design.version, *HELD)
+        held_ms = int(told.value) if told else HELD_DEFAULT_MS
+        for limit in sla_limits(design, queue.name):
+            if limit.fault_classes & NODE_GONE and limit.milliseconds <= held_ms:
+                unset = "" if told else " by default"
+                text = (
+                    f"{queue.name} promises {limit.milliseconds:g} ms, and keeps what a lost "
+                    f"consumer holds for {held_ms} ms{unset}"
+                )
+                yield Hit(told.path if told else limit.path, text)
 
 
 RULES = (
@@ -114,5 +136,15 @@ RULES = (
         "backlog; or promise less under partition_silent.",
         "https://www.rabbitmq.com/docs/nettick; seen on 3.10.8",
         tick_slow,
+    ),
+    Rule(
+        "lost-consumer-holds",
+        "error",
+        "From 4.3 a quorum queue keeps what a consumer holds when the consumer's node is gone, for "
+        "60 s by default or until that node is back: no other consumer has it before.",
+        "Set consumer_disconnected_timeout in rabbitmq.conf to less than the limit, with room for "
+        "the backlog; it costs repeats when a node is out of reach for a moment.",
+        "seen on 4.3.6",
+        held_by_the_lost,
     ),
 )

@@ -89,7 +89,7 @@ def prefetch_hides_priority(design: Design) -> Iterator[Hit]:
             yield Hit((*path, "manual_ack"), text)
             continue
         held_ms = _held_ms(consumer)
-        limits = [limit_ms for _, limit_ms, _ in sla_limits(design, queue.name)]
+        limits = [limit.milliseconds for limit in sla_limits(design, queue.name)]
         allowed_ms = min(limits) / SHARE_OF_LIMIT if limits else HELD_BEFORE_MS
         if held_ms > allowed_ms:
             text = (
@@ -122,8 +122,7 @@ RULES = (
         "queue declared.",
         "Remove x-max-priority: from 4.0 a quorum queue keeps priorities without it; or make the "
         "queue classic.",
-        "seen on 3.10.8, 4.0.5 and 4.3.6 (https://www.rabbitmq.com/docs/quorum-queues#priorities "
-        "says less)",
+        "seen on 3.10.8, 4.0.5 and 4.3.6, against https://www.rabbitmq.com/docs/4.3/priority",
         max_priority_refused,
     ),
     Rule(
@@ -160,7 +159,7 @@ RULES = (
         "A classic queue that was declared without x-max-priority ignores priorities: first in, "
         "first out.",
         "Declare it with x-max-priority (1 to 10; no policy can do it, and it needs a new queue).",
-        "https://www.rabbitmq.com/docs/priority; seen on 3.10.8 and 4.3.6",
+        "https://www.rabbitmq.com/docs/priority; seen on 3.10.8, 4.0.5 and 4.3.6",
         priority_without_maximum,
     ),
     Rule(
@@ -171,7 +170,8 @@ RULES = (
         "into the prefetch, priorities change nothing.",
         "Lower the prefetch (1 for slow work), or add consumers, until what one holds is worked "
         "off in a small part of the limit; acknowledge by hand.",
-        "https://www.rabbitmq.com/docs/priority#interaction-with-consumers; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/priority#interaction-with-consumers; "
+        "seen on 3.10.8, 4.0.5 and 4.3.6",
         prefetch_hides_priority,
     ),
 )

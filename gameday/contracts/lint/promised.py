@@ -16,10 +16,21 @@ from gameday.contracts.promises import Criterion
 from gameday.contracts.versions import applies
 
 SILENT = "partition_silent"
+NODE_GONE = frozenset({"node_kill", "partition_reset", SILENT})
+"""The classes of fault in which a client's node is out of reach."""
 
 
-def sla_limits(design: Design, queue: str) -> Iterator[tuple[Path, float, bool]]:
-    """Yield each limit of service of a queue: its place, its milliseconds, if under silent cuts."""
+@dataclass(frozen=True)
+class Limit:
+    """A limit of service that a contract promises, and under which classes of fault."""
+
+    path: Path
+    milliseconds: float
+    fault_classes: frozenset[str]
+
+
+def sla_limits(design: Design, queue: str) -> Iterator[Limit]:
+    """Yield each limit of service of a queue."""
     if design.clients is None:
         return
     for path, row in design.clients.requirements:
@@ -29,7 +40,7 @@ def sla_limits(design: Design, queue: str) -> Iterator[tuple[Path, float, bool]]
             wanted = criterion.check == "sla" and parameters.get("queue", queue) == queue
             if wanted and isinstance(limit, int | float) and _judged(criterion, design.version):
                 place = (*path, "criteria", i, "parameters", "limit_ms")
-                yield place, float(limit), _under_silence(criterion)
+                yield Limit(place, float(limit), _fault_classes(criterion))
 
 
 def _judged(criterion: Criterion, version: str) -> bool:
@@ -39,10 +50,11 @@ def _judged(criterion: Criterion, version: str) -> bool:
         return False
 
 
-def _under_silence(criterion: Criterion) -> bool:
-    phases = criterion.parameters.get("phases", ["fault"])
-    classes = criterion.parameters.get("fault_classes", [SILENT])
-    return "fault" in phases and SILENT in classes
+def _fault_classes(criterion: Criterion) -> frozenset[str]:
+    """Return the classes under which it is judged; those that matter here, if it names none."""
+    if "fault" not in criterion.parameters.get("phases", ["fault"]):
+        return frozenset()
+    return frozenset(criterion.parameters.get("fault_classes", NODE_GONE))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ RULES = (
         "always fails comes round without end.",
         "Republish with the count raised in a header, then acknowledge; or make it a quorum queue, "
         "which counts.",
-        "https://www.rabbitmq.com/docs/consumers#message-properties; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/consumers#message-properties; "
+        "seen on 3.10.8, 4.0.5 and 4.3.6",
         requeue_uncounted,
     ),
     Rule(

@@ -54,24 +54,30 @@ def publications(design: Design) -> Iterator[Publication]:
 
 def reached(design: Design, exchange: str, key: Key) -> frozenset[str]:
     """Return every queue that a message may reach."""
-    return frozenset(_reached(design, exchange, key, set()))
+    question = ("reached", exchange, key)
+    if question not in design.remembered:
+        design.remembered[question] = frozenset(_reached(design, exchange, key, set()))
+    answer: frozenset[str] = design.remembered[question]
+    return answer
 
 
 def _reached(design: Design, exchange: str, key: Key, seen: set[str]) -> Iterator[str]:
     if exchange == "":
-        yield from (queue.name for queue in design.queues if key in {None, queue.name})
+        if key is None:
+            yield from (queue.name for queue in design.queues)
+        elif design.queue(key) is not None:
+            yield key
         return
     if exchange in seen:
         return
     seen.add(exchange)
-    taking = [each for each in design.bindings if each.source == exchange]
-    taking = [each for each in taking if takes(design, each, key)]
+    taking = [each for each in design.bindings_from(exchange) if takes(design, each, key)]
     for binding in taking:
         if not binding.to_queue:
             yield from _reached(design, binding.destination, key, seen)
         elif design.queue(binding.destination) is not None:
             yield binding.destination
-    declared = next((each for each in design.exchanges if each.name == exchange), None)
+    declared = design.exchange(exchange)
     alternate = design.alternate(declared) if declared is not None else None
     if alternate is not None and (not taking or key is None):
         yield from _reached(design, str(alternate.value), key, seen)
@@ -89,19 +95,22 @@ def takes(design: Design, binding: BindingRow, key: Key) -> bool:
 
 def exchange_type(design: Design, name: str) -> str | None:
     """Return the type of an exchange, declared or the broker's own."""
-    declared = {exchange.name: exchange.type for exchange in design.exchanges}
-    return declared.get(name, BUILT_IN.get(name))
+    declared = design.exchange(name)
+    return BUILT_IN.get(name) if declared is None else declared.type
 
 
 def arriving_keys(design: Design) -> dict[str, frozenset[Key]]:
     """Return, by queue, the routing keys of the messages that arrive in it."""
-    found: dict[str, set[Key]] = {queue.name: set() for queue in design.queues}
-    if design.clients is None:
-        _from_bindings(design, found)
-    else:
-        _from_clients(design, found)
-    _from_dead_letters(design, found)
-    return {name: frozenset(keys) for name, keys in found.items()}
+    if "arriving" not in design.remembered:
+        found: dict[str, set[Key]] = {queue.name: set() for queue in design.queues}
+        if design.clients is None:
+            _from_bindings(design, found)
+        else:
+            _from_clients(design, found)
+        _from_dead_letters(design, found)
+        design.remembered["arriving"] = {name: frozenset(keys) for name, keys in found.items()}
+    answer: dict[str, frozenset[Key]] = design.remembered["arriving"]
+    return answer
 
 
 def _from_clients(design: Design, found: dict[str, set[Key]]) -> None:

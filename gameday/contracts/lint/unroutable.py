@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gameday.contracts.lint.design import Design, ExchangeRow, QueueRow
+from gameday.contracts.lint.design import Design, QueueRow
 from gameday.contracts.lint.routes import publications, reached
 from gameday.contracts.lint.rule import Hit, Rule
 
@@ -21,7 +21,7 @@ def key_reaches_nothing(design: Design) -> Iterator[Hit]:
 def loss_of_binding_unnoticed(design: Design) -> Iterator[Hit]:
     """Find a producer without `mandatory`, on an exchange without an alternate exchange."""
     for each in publications(design):
-        exchange = _declared(design, each.exchange)
+        exchange = design.exchange(each.exchange)
         if not each.mandatory and (exchange is None or design.alternate(exchange) is None):
             on = f'the exchange "{each.exchange}"' if each.exchange else "the default exchange"
             text = f"{each.who} publishes to {on}, not mandatory and without alternate exchange"
@@ -32,7 +32,7 @@ def no_alternate_exchange(design: Design) -> Iterator[Hit]:
     """Find an exchange of an export, bound to something, without an alternate exchange."""
     if design.clients is None:
         for exchange in design.exchanges:
-            bound = any(each.source == exchange.name for each in design.bindings)
+            bound = design.bindings_from(exchange.name)
             if bound and exchange.type != "fanout" and design.alternate(exchange) is None:
                 text = f"the {exchange.type} exchange {exchange.name} has no alternate exchange"
                 yield Hit(exchange.path, text)
@@ -56,10 +56,6 @@ def alternate_missing(design: Design) -> Iterator[Hit]:
             yield Hit(found.path, text)
 
 
-def _declared(design: Design, name: str) -> ExchangeRow | None:
-    return next((each for each in design.exchanges if each.name == name), None)
-
-
 def _dead_letter_exchange(design: Design, queue: QueueRow) -> str:
     found = design.setting(queue, "dead-letter-exchange")
     return "" if found is None else str(found.value)
@@ -75,7 +71,7 @@ RULES = (
         "Every such message is confirmed and dropped; with mandatory it is returned first, each "
         "time.",
         "Bind a queue with this key, or publish with one that is bound.",
-        f"{UNROUTABLE}; seen on 3.10.8",
+        f"{UNROUTABLE}; seen on 3.10.8, 4.0.5 and 4.3.6",
         key_reaches_nothing,
     ),
     Rule(
@@ -85,7 +81,7 @@ RULES = (
         "and nothing tells.",
         "Publish with mandatory and handle what is returned, or give the exchange an alternate "
         "exchange with a queue behind it.",
-        f"{UNROUTABLE}; {AE}; seen on 3.10.8",
+        f"{UNROUTABLE}; {AE}; seen on 3.10.8, 4.0.5 and 4.3.6",
         loss_of_binding_unnoticed,
     ),
     Rule(
@@ -95,7 +91,7 @@ RULES = (
         "(mandatory), which an export does not tell.",
         "See that publishers set mandatory, or give the exchange an alternate exchange with a "
         "queue behind it.",
-        f"{UNROUTABLE}; {AE}; seen on 3.10.8",
+        f"{UNROUTABLE}; {AE}; seen on 3.10.8, 4.0.5 and 4.3.6",
         no_alternate_exchange,
     ),
     Rule(
@@ -103,7 +99,7 @@ RULES = (
         "warning",
         "Whatever is published there is confirmed and dropped, or returned where mandatory.",
         "Bind a queue to it, or take it out.",
-        f"{UNROUTABLE}; seen on 3.10.8",
+        f"{UNROUTABLE}; seen on 3.10.8, 4.0.5 and 4.3.6",
         exchange_unbound,
     ),
     Rule(
@@ -112,7 +108,7 @@ RULES = (
         "The declaration is accepted, and what no binding takes is confirmed and dropped all the "
         "same.",
         "Declare the alternate exchange, and bind a queue to it.",
-        f"{AE}; seen on 3.10.8",
+        f"{AE}; seen on 3.10.8, 4.0.5 and 4.3.6",
         alternate_missing,
     ),
 )
