@@ -133,11 +133,12 @@ def lint(
     nodes: Annotated[int | None, typer.Option(help="Else the contract's, or 3.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules.")] = False,
+    variables: arguments.Variables = None,
 ) -> None:
     """Say what a contract or an export will meet on a broker; 1 with an error among it."""
     from scenarios.linting import lint as lint_one  # noqa: PLC0415
 
-    raise typer.Exit(lint_one(file, broker, nodes, as_json=as_json, rules=rules))
+    raise typer.Exit(lint_one(file, variables or [], broker, nodes, as_json=as_json, rules=rules))
 
 
 @app.command()

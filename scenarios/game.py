@@ -27,7 +27,10 @@ from scenarios.switchboard import Switchboard
 
 @dataclass
 class Game:
-    """One run on a cluster of our own: its folder, its contract, and what works in it."""
+    """One run on a cluster of our own: its folder, its contract, and what works in it.
+
+    `alone` has, by queue, the node of the only copy that the queue was made with.
+    """
 
     folder: Path
     contract: Contract
@@ -42,6 +45,7 @@ class Game:
     screen: Screen
     controls: Controls
     lost_members: list[str] = field(default_factory=list)
+    alone: dict[str, str] = field(default_factory=dict)
     proxy_restarts: int = 0
 
     @property

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from gameday.contracts.lint.rule import SEVERITIES, Finding
 from gameday.contracts.lint.rules import FAMILIES
 from gameday.contracts.versions import release
 from gameday.errors import UsageError
+from scenarios.options import parse_variables
 
 ASSUMED = "4.3"
 """The version that is linted for where none is named and none is installed."""
@@ -43,7 +45,13 @@ class Chosen:
 
 
 def lint(
-    file: str | None, broker: str | None, nodes: int | None, *, as_json: bool, rules: bool
+    file: str | None,
+    variables: Sequence[str],
+    broker: str | None,
+    nodes: int | None,
+    *,
+    as_json: bool,
+    rules: bool,
 ) -> int:
     """Lint a file, or list the rules; return the exit code."""
     if rules:
@@ -54,7 +62,7 @@ def lint(
     if nodes is not None and nodes < 1:
         raise UsageError(f"--nodes {nodes}: a broker has one node or more.")
     chosen = _chosen(broker)
-    linted = lint_file(file, chosen.version, nodes)
+    linted = lint_file(file, chosen.version, nodes, parse_variables(variables))
     if as_json:
         sys.stdout.write(json.dumps(_values(linted, chosen), indent=1) + "\n")
     else:

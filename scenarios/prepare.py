@@ -85,6 +85,8 @@ def note_members(game: Game) -> None:
         return NotYet(behind) if behind else True
 
     wait_until(complete, READY_WITHIN_S, "every copy of every queue in step")
+    states = game.broker.queues(game.vhost)
+    game.alone = {name: each.leader for name, each in states.items() if len(each.members) == 1}
     queues = {
         name: {
             "type": state.type,
@@ -92,7 +94,7 @@ def note_members(game: Game) -> None:
             "members": sorted(state.members),
             "online": sorted(state.in_step),
         }
-        for name, state in game.broker.queues(game.vhost).items()
+        for name, state in states.items()
     }
     game.journal.append("members", queues=queues)
 

@@ -114,16 +114,21 @@ def take_places(game: Game, episode: Episode) -> str:
 
 
 def _led_by(game: Game, victim: str) -> bool:
-    """Move the leaders; a broker that is still busy with the last fault is asked again."""
+    """Move the leaders; a broker that is still busy with the last fault is asked again.
+
+    A queue that was made with one copy, as an unmirrored classic one is, stays where it is.
+    """
     assert isinstance(game.broker, Broker), "only a cluster of our own has victims"
-    move_leaders(game.broker, game.vhost, game.work_queues, victim)
+    movable = [name for name in game.work_queues if name not in game.alone]
+    move_leaders(game.broker, game.vhost, movable, victim)
     return True
 
 
 def victim_of(game: Game, episode: Episode) -> str:
     """Return the node that shall lead: the plan's, else another one for each episode.
 
-    A follower that the plan names by its node shall not lead.
+    A follower that the plan names by its node shall not lead; a main queue with one copy has its
+    node for a victim each time.
     """
     followers = {entry.target for entry in episode.faults if entry.kind in FOLLOWS}
     for entry in episode.faults:
@@ -131,6 +136,8 @@ def victim_of(game: Game, episode: Episode) -> str:
             return str(entry.target)
     order = [each.id for each in game.plan.episodes]
     able = [node for node in game.cluster.nodes if node not in followers]
+    if game.alone.get(game.main_queue) in able:
+        return game.alone[game.main_queue]
     return able[order.index(episode.id) % len(able)]
 
 

@@ -11,7 +11,7 @@ from gameday.contracts.load import load_contract
 from scenarios.cli import main
 
 EXPORT = Path(__file__).parents[1] / "exports" / "4.3.6.json"
-FILES = ("run", "up", "definitions")
+TAKING_A_SYSTEM = ("run", "up", "definitions")
 
 
 def code_of(*words: str) -> int:
@@ -78,7 +78,7 @@ def test_definitions_hold_the_hash_of_a_password_that_is_said_once(
     assert found["policies"] == [], "4.3 refuses mirroring"
 
 
-@pytest.mark.parametrize("command", FILES)
+@pytest.mark.parametrize("command", TAKING_A_SYSTEM)
 def test_a_variable_that_nobody_declared_is_one_sentence(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +87,16 @@ def test_a_variable_that_nobody_declared_is_one_sentence(
     assert "found NOBODY" in capsys.readouterr().err
     assert code_of(command, "sparki", "--set", "NOBODY") == 2
     assert "write NAME=VALUE" in capsys.readouterr().err
+
+
+def test_lint_takes_variables_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that nobody declared is an error of the file, among whatever else it meets."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+    assert code_of("lint", "sparki", "--broker", "4.3", "--set", "NOBODY=1") == 1
+    assert "NOBODY" in capsys.readouterr().out
 
 
 def test_schema_prints_where_editors_find_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ to say of the same place. Only what cannot be read at all is a `UsageError`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Literal
@@ -41,15 +41,20 @@ class Linted:
         return sum(finding.severity == severity for finding in self.findings)
 
 
-def lint_file(name: str, version: str, nodes: int | None) -> Linted:
-    """Lint a system's contract, or the contract or export in a file."""
+def lint_file(
+    name: str, version: str, nodes: int | None, given: Mapping[str, str] | None = None
+) -> Linted:
+    """Lint a system's contract, or the contract or export in a file.
+
+    `given` are the contract's variables that the command line sets.
+    """
     path = _short(find_file(name))
     text = read_text(path)
     data = _as_json(text)
     if data is None:
-        return _lint_contract(read_contract(path, text), version, nodes)
+        return _lint_contract(read_contract(path, text, given), version, nodes)
     if "topology" in data or "system" in data:
-        return _lint_contract(read_contract(path, text), version, nodes)
+        return _lint_contract(read_contract(path, text, given), version, nodes)
     if any(section in data for section in from_export.SECTIONS):
         return _lint_export(data, str(path), version, nodes)
     raise _neither(path)
