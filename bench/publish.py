@@ -32,8 +32,8 @@ from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Route, Sequences, Source
 from gameday.traffic.sender import Sender
-from gameday.traffic.session import validator
 from gameday.traffic.settling import Tools
+from gameday.traffic.validation import validator
 from scenarios.prepare import declare
 
 CONTRACT = load_contract("sparki")

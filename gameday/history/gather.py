@@ -48,6 +48,8 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.CAUSED: (*NAMED, "detail"),
     Kind.DRAIN_EMPTY: ("time", "queue"),
     Kind.EFFECT: ("time", "sequence", "producer", "attempt", "detail"),
+    Kind.DECLARED: ("time", "channel", "tag", "detail"),
+    Kind.POISONED: ("time", "sequence", "producer", "detail"),
     **dict.fromkeys(
         (
             Kind.CONNECTION_OPENED,
@@ -71,6 +73,7 @@ TABLE_OF_DETAIL = {
     Kind.FAILED: "reason",
     Kind.EFFECT: "effect",
     Kind.CONNECT_FAILED: "link",
+    Kind.POISONED: "poison",
 }
 
 
@@ -153,7 +156,7 @@ def _of_ledger(
     words = np.ascontiguousarray(ledger.records).view("<u8").reshape(-1, DTYPE.itemsize // 8)
     local = {
         table: names.local(table, ledger.tables.get(table, {}))
-        for table in ("queue", "route", "reason", "effect", "deaths", "link")
+        for table in ("queue", "route", "reason", "effect", "deaths", "link", "poison")
     }
     digests = _digests(ledger, names)
     opened = {

@@ -21,6 +21,8 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | CONNECTION_* , *BLOCKED | **connection** | 0 | 0 | 0 | 0 | reply code | 0 |
 | CONNECT_FAILED | 0 | which try of its row | 0 | 0 | 0 | link (names) | 1: the last |
 | CHANNEL_* | channel | 0 | 0 | 0 | 0 | reply code | 0 |
+| DECLARED | channel | took, us | 0 | 0 | 0 | reply code, 200 | 0 |
+| POISONED | 0 | 0 | sequence, producer | 0 | 0 | kind (names) | 0 |
 | DELIVERED | consuming | delivery tag | the attempt's | queue | seen | deaths | death, count |
 | STARTED | consuming | delivery tag | the attempt's | queue | 0 | 0 | 0 |
 | HANDLED | consuming | delivery tag | the attempt's | queue | 0 | 0 | Result |
@@ -97,6 +99,8 @@ class Kind(IntEnum):
     CHANNEL_OPENED = 14
     CHANNEL_CLOSED = 15
     CONNECT_FAILED = 16
+    DECLARED = 17  # A connection declared what it uses; a reply code other than 200 refused it.
+    POISONED = 19  # A message was broken on purpose, in this way.
     DELIVERED = 20
     HANDLED = 21
     SUPERSEDED = 22  # The consumer has published a new attempt, and acks this delivery next.

@@ -1,8 +1,8 @@
 """Message bodies from a JSON Schema: seeded, valid, and of the contract's size.
 
 A few samples a message type are prepared when the load begins; a message takes one of them with
-its own id put in, and its correlation id in the field that the contract names for it. An invalid
-body breaks the schema in one named way, for the dead-letter path.
+its own id put in, and its correlation id in the field that the contract names for it. How a body
+is broken on purpose is in `breaking.py`.
 """
 
 import json
@@ -30,7 +30,6 @@ class Bodies:
     """
 
     valid: tuple[tuple[bytes, ...], ...]
-    invalid: tuple[bytes, ...]
     size_bytes: int
 
     def body(self, number: int, identifier: str, correlation: str | None = None) -> bytes:
@@ -41,21 +40,13 @@ class Bodies:
             body = body.replace(CORRELATION.encode(), correlation.encode())
         return body.ljust(self.size_bytes)
 
-    def broken(self, number: int) -> bytes:
-        """Return a body that its schema refuses; unique, so that its digest identifies it.
-
-        White space behind the text holds the number, in binary: it changes nothing but the digest.
-        """
-        marks = format(number, "032b").replace("0", " ").replace("1", "\t")
-        return self.invalid[number % len(self.invalid)] + marks.encode()
-
 
 def prepare(message: MessageType, seed: int) -> Bodies:
     """Prepare samples of a message type. White space behind the JSON fills up to the size."""
     chance = random.Random(f"{seed}:{message.name}")
     samples = [_correlated(message, sample(message.body_schema, chance)) for _ in range(SAMPLES)]
     cut = tuple(tuple(json.dumps(each).encode().split(IDENTIFIER.encode())) for each in samples)
-    return Bodies(cut, _break(message, samples[0]), message.size_bytes)
+    return Bodies(cut, message.size_bytes)
 
 
 def _correlated(message: MessageType, body: Any) -> Any:
@@ -63,16 +54,6 @@ def _correlated(message: MessageType, body: Any) -> Any:
     if message.correlation is not None and isinstance(body, dict):
         body[message.correlation] = CORRELATION
     return body
-
-
-def _break(message: MessageType, good: Any) -> tuple[bytes, ...]:
-    """Break a good body: cut short (no JSON), and without a required field, where there is one."""
-    text = json.dumps(good).encode()
-    ways = [text[: len(text) // 2]]
-    for field in message.body_schema.get("required", ())[:3]:
-        less = {key: value for key, value in good.items() if key != field}
-        ways.append(json.dumps(less).encode())
-    return tuple(ways)
 
 
 def sample(schema: dict[str, Any], chance: random.Random) -> Any:

@@ -55,7 +55,7 @@ class Consumer:
             ("no_ack", not contract.manual_ack),
             ("consumer", name),
         )
-        purpose = Purpose("consume", name, contract.heartbeat_s, details)
+        purpose = Purpose("consume", name, contract.heartbeat_s, details, declares=tools.declares)
         self.link = Link(tools.ledger, tools.targets, first, purpose, self._opened, self._lost)
         self._handler = Handler(contract, tools.validate)
         self._emitter = tools.emitters.get(contract.name)

@@ -8,6 +8,7 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from gameday.contracts.model import Topology
 from gameday.errors import UsageError
+from gameday.traffic.declaring import steps
 
 
 def declare(url: str, topology: Topology) -> None:
@@ -17,20 +18,8 @@ def declare(url: str, topology: Topology) -> None:
     try:
         connection = pika.BlockingConnection(parameters)
         channel = connection.channel()
-        for exchange in topology.exchanges:
-            channel.exchange_declare(
-                exchange.name, exchange.type, durable=exchange.durable,
-                auto_delete=exchange.auto_delete, arguments=exchange.arguments,
-            )  # fmt: skip
-        for queue in topology.queues:
-            arguments = {"x-queue-type": queue.type, **queue.arguments}
-            channel.queue_declare(queue.name, durable=queue.durable, arguments=arguments)
-        for binding in topology.bindings:
-            channel.queue_bind(
-                binding.queue, binding.exchange, binding.routing_key, binding.arguments
-            )
-        for link in topology.exchange_bindings:
-            channel.exchange_bind(link.destination, link.source, link.routing_key, link.arguments)
+        for method, arguments in steps(topology):
+            getattr(channel, method)(**arguments)
         connection.close()
     except ChannelClosedByBroker as error:
         raise UsageError(

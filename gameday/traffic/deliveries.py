@@ -8,7 +8,7 @@ from typing import Any
 
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import DEATH_REASONS, NO_PRIORITY, Death, Flag, Kind
-from gameday.traffic.identity import Identity, identify
+from gameday.traffic.identity import Identity, identify, is_whole
 from gameday.traffic.messages import digest
 
 COUNT_HEADERS = ("x-delivery-count", "x-acquired-count")
@@ -53,7 +53,7 @@ class Reader:
         else:
             producer, sequence, attempt = who.producer, who.sequence, who.attempt
             flags |= _differences(who, properties, body)
-        count = max(int(headers.get(name, 0)) for name in COUNT_HEADERS)
+        count = max(_whole(headers.get(name)) for name in COUNT_HEADERS)
         priority = NO_PRIORITY if properties.priority is None else properties.priority
         deaths, death = self._deaths(headers)
         self._ledger.append(
@@ -74,18 +74,24 @@ class Reader:
 
     def _deaths(self, headers: dict[str, Any]) -> tuple[int, int]:
         deaths = headers.get("x-death")
+        if not isinstance(deaths, list) or not all(isinstance(each, dict) for each in deaths):
+            return 0, Death.NONE  # None, or nothing that a broker wrote.
         if not deaths:
             return 0, Death.NONE
-        reason = headers.get("x-first-death-reason", "")
-        death = DEATH_REASONS.get(reason, Death.OTHER)
+        death = DEATH_REASONS.get(str(headers.get("x-first-death-reason", "")), Death.OTHER)
         if self._kind is Kind.DRAINED:
             self._drained += 1
             return self._ledger.intern("deaths", json.loads(json.dumps(deaths, default=str))) + 1, (
                 death
             )
-        total = min(sum(int(each.get("count", 1)) for each in deaths), 0xFFFF)
-        first = self._ledger.intern("queue", headers.get("x-first-death-queue", ""))
+        total = min(sum(_whole(each.get("count", 1)) for each in deaths), 0xFFFF)
+        first = self._ledger.intern("queue", str(headers.get("x-first-death-queue", "")))
         return total | (first + 1) << 16, death
+
+
+def _whole(value: Any) -> int:
+    """Return a count that a header gives; 0 for whatever is none."""
+    return max(0, value) if is_whole(value) else 0
 
 
 def _differences(who: Identity, properties: Any, body: bytes) -> int:

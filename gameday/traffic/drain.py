@@ -19,6 +19,7 @@ from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
 from gameday.traffic.deliveries import Reader
 from gameday.traffic.session import open_ledger, open_session, targets_from_environment
+from gameday.traffic.tolerant import tolerate_pamqp
 
 PREFETCH = 500
 STEP_S = 0.25
@@ -74,6 +75,7 @@ class Drain:
 
 async def drain(folder: Path, window_s: float, within_s: float, control: str | None) -> bool:
     """Drain the contract's queues, or a control's one, over the first node."""
+    tolerate_pamqp()
     targets = targets_from_environment()
     if control is None:
         session = open_session(folder, "drain", targets)

@@ -71,9 +71,10 @@ class Emitter:
             if isinstance(message, Delivery)
             else pack_attempt(self.ledger.process, 0)
         )
+        chain = zlib.crc32(correlation.encode(errors="replace"))
         self.ledger.append(
             kind, monotonic_ns(), sequence=message.sequence, tag=parent.tag, channel=channel,
-            producer=message.producer, attempt=attempt, detail=zlib.crc32(correlation.encode()),
+            producer=message.producer, attempt=attempt, detail=chain,
         )  # fmt: skip
 
     def _correlation(self, delivery: Delivery) -> str | None:
@@ -83,7 +84,7 @@ class Emitter:
             return None
         try:
             value = json.loads(delivery.body)[name]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
         return value if isinstance(value, str) else None
 

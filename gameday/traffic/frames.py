@@ -124,4 +124,31 @@ def integer_entry(name: str, value: int) -> bytes:
     return short_string(name) + b"I" + value.to_bytes(4, "big", signed=True)
 
 
+def long_entry(name: str, value: int) -> bytes:
+    """Encode one header entry with a 64-bit integer."""
+    return short_string(name) + b"l" + value.to_bytes(8, "big", signed=True)
+
+
+def text_entry(name: str, text: str) -> bytes:
+    """Encode one header entry with a long string."""
+    data = text.encode()
+    return short_string(name) + b"S" + _LENGTH.pack(len(data)) + data
+
+
+def time_entry(name: str, seconds: int) -> bytes:
+    """Encode one header entry with a time in seconds since 1970, which need not be a real one."""
+    return short_string(name) + b"T" + seconds.to_bytes(8, "big")
+
+
+def table_entry(name: str, table: dict[str, object]) -> bytes:
+    """Encode one header entry with a table of tables, texts and 32-bit integers."""
+    entries = b"".join(
+        table_entry(key, value) if isinstance(value, dict)
+        else integer_entry(key, value) if isinstance(value, int)
+        else text_entry(key, str(value))
+        for key, value in table.items()
+    )  # fmt: skip
+    return short_string(name) + b"F" + _LENGTH.pack(len(entries)) + entries
+
+
 assert TABLE_BYTES < 4096, "our own headers must stay far below the smallest frame size"

@@ -4,19 +4,16 @@ It works for the contract's service time, unless it is stopped at the contract's
 validates the body, and fails as the message says that it shall. Settling is not its business.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import gevent
 
 from gameday.contracts import model
+from gameday.contracts.poison import COUNTING
 from gameday.history.records import Result
 from gameday.traffic.deliveries import Delivery
-from gameday.traffic.identity import HANGS, PERMANENT
-
-Validate = Callable[[str, bytes], bool]
-"""Whether a body fits the schema of its message type."""
-
+from gameday.traffic.identity import HANGS, PERMANENT, is_whole
+from gameday.traffic.validation import Validate
 
 HANGS_S = 3600.0
 """How long a handler that hangs would take if nobody stopped it."""
@@ -46,18 +43,29 @@ class Handler:
         if timed_out:
             return Result.TIMED_OUT
         who = delivery.who
-        if who is None or who.fail == PERMANENT:
+        if who is None or who.fail == PERMANENT or self._count(delivery) is None:
             return Result.PERMANENT
         if not self.validate(delivery.properties.type or "", delivery.body):
             return Result.PERMANENT
         return Result.TRANSIENT if self.tries(delivery) <= who.fail else Result.DONE
 
     def tries(self, delivery: Delivery) -> int:
-        """Count the tries of a message, this one included."""
-        if self.contract.retry == "requeue":
-            return delivery.delivery_count + 1
+        """Count the tries of a message, this one included; one without a usable count has had all.
+
+        Only so it is never republished, whatever its headers say.
+        """
+        count = self._count(delivery)
+        return self.contract.attempts if count is None else count + 1
+
+    def _count(self, delivery: Delivery) -> int | None:
+        """Return how often it was tried before; None for a count that no client of ours wrote."""
+        if self.contract.retry not in COUNTING:
+            return delivery.delivery_count if self.contract.retry == "requeue" else 0
         headers = delivery.properties.headers or {}
-        return int(headers.get(self.contract.retry_header, 0)) + 1
+        count = headers.get(self.contract.retry_header, 0)
+        if not is_whole(count) or not 0 <= count < self.contract.attempts:
+            return None
+        return int(count)
 
     def is_last_try(self, delivery: Delivery) -> bool:
         """Whether a message that fails now is given up."""

@@ -25,6 +25,12 @@ PERMANENT = -1
 HANGS = -2
 """`x-gameday-fail` of a message whose handling never ends by itself."""
 
+_BOUNDS = (
+    (0, 2**48 - 1), (0, 2**16 - 1), (0, 2**63 - 1), (-1, 255), (0, 255), (0, 2**32 - 1),
+    (-1, 2**31 - 1),
+)  # fmt: skip
+"""By header, what its values can be: whatever lies outside fits no record of a ledger."""
+
 
 def _entry(name: str) -> bytes:
     return bytes([len(name)]) + name.encode() + b"l"
@@ -67,21 +73,20 @@ class Identity:
         return dict(zip(NAMES, values, strict=True))
 
 
+def is_whole(value: object) -> bool:
+    """Tell whether a header's value is a whole number; pika's long ones have their own class."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def identify(headers: Mapping[str, Any] | None) -> Identity | None:
-    """Read our headers back; None when they are missing or destroyed."""
+    """Read our headers back; None when they are missing, destroyed, or none that we wrote."""
     if not headers:
         return None
-    try:
-        message = headers[ID]
-        return Identity(
-            message >> 32,
-            message & 0xFFFFFFFF,
-            headers[ATTEMPT],
-            headers[DUE],
-            headers[PRIORITY],
-            headers[EXPECT],
-            headers[SUM],
-            headers[FAIL],
-        )
-    except (KeyError, TypeError):
+    values: list[Any] = [headers.get(name) for name in NAMES]
+    if not all(
+        is_whole(value) and least <= value <= most
+        for value, (least, most) in zip(values, _BOUNDS, strict=True)
+    ):
         return None
+    message, *rest = values
+    return Identity(message >> 32, message & 0xFFFFFFFF, *rest)

@@ -6,15 +6,14 @@ publishes, by its contract; `Tally` what it has done so far.
 
 from dataclasses import dataclass
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from gameday.contracts.parts import Topology
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import DETAIL_MAX, NO_PRIORITY, Flag, Kind
 from gameday.traffic.comeback import FOR_EVER, Comeback
+from gameday.traffic.frames import Template
 from gameday.traffic.messages import Outgoing
-
-if TYPE_CHECKING:
-    from gameday.traffic.frames import Template
 
 # Plain numbers: joining flags of an enumeration takes longer than writing the record.
 MANDATORY = int(Flag.PUBLISH_MANDATORY)
@@ -35,6 +34,7 @@ class Manners:
     confirm_timeout_ms: int = 5000
     comeback: Comeback = FOR_EVER
     believes: Literal["broker", "socket"] = "broker"  # Only a control takes the socket's word.
+    declares: Topology | None = None
 
     def pause_s(self, tries: int) -> float:
         """Return how long to wait after so many tries before the next."""
@@ -65,9 +65,21 @@ class Lane:
         """Begin anew, on a fresh channel: tags count from 1, and nothing waits."""
         self.pending: dict[int, tuple[Outgoing, int]] = {}
         self.returned: set[tuple[int, int]] = set()
-        self.templates: dict[int, Template] = {}
+        self.templates: dict[tuple[int, str], Template] = {}
         self.tag = 0
         self.suspect_since_ns = 0
+
+    def template(self, channel_number: int, message: Outgoing) -> Template:
+        """Return the prepared frames of a message's route and type, made once for a channel."""
+        route = message.route
+        message_type = message.type or route.message_type
+        template = self.templates.get((route.index, message_type))
+        if template is None:
+            template = self.templates[route.index, message_type] = Template(
+                channel_number, route.exchange, route.routing_key,
+                message_type=message_type, mandatory=route.mandatory, persistent=route.persistent,
+            )  # fmt: skip
+        return template
 
 
 def settled(
@@ -113,8 +125,11 @@ def record(
     channel: int = 0,
     attempt: int = 0,
 ) -> None:
-    """Write what is about to happen to a message."""
+    """Write what is about to happen to a message; of one broken on purpose, first how."""
     now = monotonic_ns() if now is None else now
+    if message.poison and message.count == 1:
+        way = ledger.intern("poison", message.poison)
+        ledger.append(Kind.POISONED, now, message.sequence, 0, way, message.producer)
     lag_us = min(max(0, now - message.due_ns) // 1000, DETAIL_MAX)
     flags = message.held
     flags |= MANDATORY if message.route.mandatory else 0

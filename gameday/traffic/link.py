@@ -13,12 +13,18 @@ import gevent
 import pika
 from gevent.event import Event
 from pika.adapters.gevent_connection import GeventConnection
-from pika.exceptions import StreamLostError
 
+from gameday.contracts.parts import Topology
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
+from gameday.traffic.closing import abort, reply_code
 from gameday.traffic.comeback import FOR_EVER, Comeback
+from gameday.traffic.declaring import Declaring
+from gameday.traffic.tolerant import tolerate_pika
 
+tolerate_pika()
+
+DECLARE_WITHIN_S = 6.0
 STOOD_S = 5.0
 """A connection that stood for less (a queue that refuses its consumer) is not opened at once."""
 
@@ -33,13 +39,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a link is for, as it stands in the ledger's names."""
+    """What a link is for, as it stands in the ledger's names, and what it declares on opening."""
 
     role: str
     client: str
     heartbeat_s: int = 60
     details: tuple[tuple[str, Any], ...] = ()
     comeback: Comeback = FOR_EVER
+    declares: Topology | None = None
 
 
 class Link:
@@ -73,6 +80,8 @@ class Link:
         self._on_lost = on_lost
         self._stopped = False
         self._unsent: list[bytes] = []
+        self._is_recorded = False
+        self._declaring: Declaring | None = None
         self._settled = Event()
         self._asked = Event()
         self._loop = gevent.spawn(self._keep_open)
@@ -110,7 +119,7 @@ class Link:
         """Give this connection up without asking the other side, and open another."""
         connection = self.connection
         if connection is not None and self.is_open:
-            _abort(connection)
+            abort(connection)
 
     def probe(self, answered: Callable[[], None]) -> None:
         """Ask the broker for any answer on this channel: one that it blocks, it does not read."""
@@ -178,9 +187,10 @@ class Link:
             on_close_callback=lambda c, reason: self._closed(c, reason, opened),
         )
         self.connection = connection
-        opened.wait(self.purpose.comeback.timeout_s + 1)
+        declares_s = 0.0 if self.purpose.declares is None else DECLARE_WITHIN_S
+        opened.wait(self.purpose.comeback.timeout_s + 1 + declares_s)
         if not self.is_open:
-            _abort(connection)
+            abort(connection)
         return self.is_open
 
     def _parameters(self, target: Target) -> Any:
@@ -199,17 +209,32 @@ class Link:
             self._record_opening(channel)
             connection.add_on_connection_blocked_callback(self._blocked)
             connection.add_on_connection_unblocked_callback(self._unblocked)
-            channel.add_on_close_callback(lambda _, reason: self._channel_lost(connection, reason))
+            channel.add_on_close_callback(
+                lambda _, reason: self._channel_lost(connection, reason, opened)
+            )
             self.channel = channel
-            self.is_open, self.is_blocked = True, False
-            opened.set()
-            self._on_open(self)
+            if self.purpose.declares is None:
+                self._ready(connection, opened)
+            else:
+                index = self.channel_index
+                self._declaring = Declaring(self.ledger, self.purpose.declares, index)
+                self._declaring.begin(channel, lambda: self._ready(connection, opened))
 
         return note
+
+    def _ready(self, connection: Any, opened: Event) -> None:
+        """Let the client work: everything that it uses is there."""
+        if connection is not self.connection or self._stopped:
+            return
+        self._declaring = None
+        self.is_open, self.is_blocked = True, False
+        opened.set()
+        self._on_open(self)
 
     def _record_opening(self, channel: Any) -> None:
         purpose = self.purpose
         self._epochs += 1
+        self._is_recorded = True
         who = {"client": purpose.client, "role": purpose.role, "epoch": self._epochs}
         who |= dict(purpose.details)
         self.connection_index = self.ledger.intern(
@@ -236,41 +261,34 @@ class Link:
         self.resumed_ns = monotonic_ns()
         self.ledger.append(Kind.UNBLOCKED, self.resumed_ns, channel=self.connection_index)
 
-    def _channel_lost(self, connection: Any, reason: Any) -> None:
+    def _channel_lost(self, connection: Any, reason: Any, opened: Event) -> None:
         """Let a channel that the broker closed take its connection along: both open afresh."""
-        if connection is not self.connection or not self.is_open:
+        if connection is not self.connection or not self._is_recorded:
             return
-        code = _code(reason)
+        code = reply_code(reason)
         self.ledger.append(
             Kind.CHANNEL_CLOSED, monotonic_ns(), channel=self.channel_index, detail=code
         )
         if connection.is_open:
             connection.close()
         self._lost(connection, code)
+        opened.set()
 
     def _closed(self, connection: Any, reason: Any, opened: Event) -> None:
-        self._lost(connection, _code(reason))
+        self._lost(connection, reply_code(reason))
         opened.set()
 
     def _lost(self, connection: Any, code: int) -> None:
-        if connection is not self.connection or not self.is_open:
+        if connection is not self.connection or not self._is_recorded:
             return
-        self.is_open = False
+        was_open, self.is_open, self._is_recorded = self.is_open, False, False
         self._unsent.clear()
+        if self._declaring is not None:
+            self._declaring.refused(code)
+            self._declaring = None
         self.ledger.append(
             Kind.CONNECTION_CLOSED, monotonic_ns(), channel=self.connection_index, detail=code
         )
-        self._on_lost(self)
+        if was_open:
+            self._on_lost(self)
         self._settled.set()
-
-
-def _code(reason: Any) -> int:
-    """Return AMQP's reply code of a closing, 0 where the connection broke without one."""
-    code = getattr(reason, "reply_code", 0)
-    return code if isinstance(code, int) and code > 0 else 0
-
-
-def _abort(connection: Any) -> None:
-    """Close the socket at once. pika offers no public way that does not wait for the peer."""
-    if not connection.is_closed:
-        connection._terminate_stream(StreamLostError("given up"))  # noqa: SLF001

@@ -7,15 +7,19 @@ import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from time import monotonic_ns
 
 import numpy as np
 
 from gameday.contracts.model import Consumer, MessageType, Producer
+from gameday.errors import HarnessError
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Disposition, Kind
 from gameday.traffic import bodies
+from gameday.traffic.breaking import Breaker
 from gameday.traffic.identity import HANGS, PERMANENT
+from gameday.traffic.validation import Validate
 
 BLOCK = 1024
 ALWAYS = 1_000_000
@@ -26,8 +30,9 @@ ALWAYS = 1_000_000
 class Outgoing:
     """One message on its way: who it is, what it carries, and how often it was published.
 
-    `count` is the number of publishes of it by this process; `bare` leaves our headers out, as
-    poison does. `done` hears once how it ended: True when confirmed and not returned; `arrived`
+    `count` is the number of publishes of it by this process; `bare` leaves our headers out;
+    `type` stands in place of the route's message type; `poison` is the way in which it was broken
+    on purpose. `done` hears once how it ended: True when confirmed and not returned; `arrived`
     keeps that. One that `is_over` was given up by who handed it in, and is not tried again.
     """
 
@@ -47,6 +52,8 @@ class Outgoing:
     tries: int = 0
     held: int = 0
     correlation: str | None = None
+    type: str = ""
+    poison: str = ""
     done: Callable[[bool], None] | None = None
     arrived: bool = False
     is_over: bool = False
@@ -93,10 +100,14 @@ class Source:
         seed: int,
         sequences: "Sequences",
         ledger: LedgerWriter | None = None,
+        breaker: Breaker | None = None,
+        validate: Validate | None = None,
     ) -> None:
         self._route = route
         self._correlates = message.correlation is not None
         self._ledger = ledger
+        self._breaker = breaker
+        self._validate = validate
         self._process = process
         self._sequences = sequences
         self._bodies = bodies.prepare(message, seed)
@@ -109,7 +120,6 @@ class Source:
         self._weights = weights / weights.sum()
         self._fates, self._shares = _fates(producer, consumer)
         self._drawn: list[tuple[int | None, Fate]] = []
-        self._number = 0
 
     def next(self, due_ns: int) -> Outgoing:
         """Return the producer's next message."""
@@ -122,32 +132,68 @@ class Source:
         """Return a message that must end in the DLQ, of each kind in turn."""
         bad = [fate for fate in self._fates if fate.expect is Disposition.REJECT]
         priority = self._priorities[number % len(self._priorities)]
-        return self.make(due_ns, priority, bad[number % len(bad)] if bad else GOOD)
+        return self.make(due_ns, priority, bad[number % len(bad)] if bad else GOOD, sure=True)
 
     @property
     def is_poisonous(self) -> bool:
         """Whether it has messages that must end in the DLQ."""
         return any(fate.expect is Disposition.REJECT for fate in self._fates)
 
+    @property
+    def ways(self) -> int:
+        """In how many ways its messages are broken on purpose."""
+        breaks = any(fate.invalid for fate in self._fates)
+        return len(self._breaker.ways) if breaks and self._breaker is not None else 0
+
+    def broken(self, due_ns: int) -> Outgoing:
+        """Return a message that is broken in the way whose turn it is."""
+        return self.make(due_ns, self._priorities[0], BROKEN)
+
     def make(
-        self, due_ns: int, priority: int | None, fate: Fate, correlation: str | None = None
+        self,
+        due_ns: int,
+        priority: int | None,
+        fate: Fate,
+        correlation: str | None = None,
+        *,
+        sure: bool = False,
     ) -> Outgoing:
-        """Build a message of a given fate, within a chain or as the first of its own."""
+        """Build a message of a given fate, within a chain or as the first of its own.
+
+        `sure` that what is broken is refused for it.
+        """
         sequence = self._sequences.next()
-        self._number += 1
         identifier = self._identifier(sequence)
-        bare = fate.invalid and self._number % 2 == 0
-        if fate.invalid:
-            body, correlation = self._bodies.broken(sequence), None
-        else:
-            if self._correlates and correlation is None:
-                correlation = self._begin_chain(sequence)
-            body = self._bodies.body(sequence, identifier, correlation)
-        return Outgoing(
+        if self._correlates and correlation is None:
+            correlation = self._begin_chain(sequence)
+        body = self._bodies.body(sequence, identifier, correlation)
+        self._vouch_for(body)
+        made = Outgoing(
             self._process, sequence, due_ns, priority, fate.expect, fate.fail, body,
-            zlib.crc32(body), identifier, self._route, bare,
+            zlib.crc32(body), identifier, self._route,
             correlation=correlation if self._correlates else None,
         )  # fmt: skip
+        if fate.invalid:
+            self._break(made, sure=sure)
+        return made
+
+    def _vouch_for(self, body: bytes) -> None:
+        """Refuse to send what does not fit its own schema: here it would be our samples' fault."""
+        if self._validate is not None and not self._validate(self._route.message_type, body):
+            raise HarnessError(
+                f"a sample of {self._route.message_type} does not fit its schema and was not sent: "
+                f"{body[:80]!r}"
+            )
+
+    def _break(self, message: Outgoing, *, sure: bool) -> None:
+        """Break a message in the way whose turn it is; `sure` that its consumer refuses it."""
+        assert self._breaker is not None, "a producer that breaks messages needs to know how"
+        way = self._breaker.next(refused=sure)
+        broken = self._breaker.make(way, message.body, message.sequence)
+        message.poison, message.bare = way.name, broken.bare
+        message.body, message.checksum = broken.body, zlib.crc32(broken.body)
+        message.type, message.extra = broken.type, broken.extra
+        message.expect = Disposition.REJECT if way.refused else Disposition.ACK
 
     def _identifier(self, sequence: int, variant: str = "8") -> str:
         """Name a message, or with another variant digit the chain that it begins, by a UUID."""
@@ -177,6 +223,7 @@ class Blend:
         self._shares = np.array(weights) / sum(weights)
         self._chance = np.random.default_rng((seed, len(sources)))
         self._poisonous = [each for each in sources if each.is_poisonous] or [sources[0]]
+        self._breaking = cycle([each for each in sources for _ in range(each.ways)])
         self._drawn: list[int] = []
 
     def next(self, due_ns: int) -> Outgoing:
@@ -190,6 +237,15 @@ class Blend:
         """Return a message that must end in the DLQ, of each type and kind in turn."""
         turns = len(self._poisonous)
         return self._poisonous[number % turns].poison(due_ns, number // turns)
+
+    @property
+    def ways(self) -> int:
+        """In how many ways its messages are broken on purpose, over all its types."""
+        return sum(each.ways for each in self._sources)
+
+    def broken(self, due_ns: int) -> Outgoing:
+        """Return a message that is broken in the way whose turn it is, of each type in turn."""
+        return next(self._breaking).broken(due_ns)
 
 
 class Sequences:
@@ -205,6 +261,7 @@ class Sequences:
 
 
 GOOD = Fate("good", Disposition.ACK, 0)
+BROKEN = Fate("invalid", Disposition.REJECT, 0, invalid=True)
 UNHANDLED = {"expired": Disposition.EXPIRE, "maxlen": Disposition.OVERFLOW}
 """What becomes of messages that no consumer is to handle, by what their producer expects."""
 
@@ -220,7 +277,7 @@ def _fates(producer: Producer, consumer: Consumer | None) -> tuple[list[Fate], n
         **{Fate("transient", Disposition.ACK, n): mix.transient / len(fails) for n in fails},
         Fate("exhausted", Disposition.REJECT, ALWAYS): mix.exhausted,
         Fate("permanent", Disposition.REJECT, PERMANENT): mix.permanent,
-        Fate("invalid", Disposition.REJECT, PERMANENT, invalid=True): mix.invalid,
+        BROKEN: mix.invalid,
         Fate("timed_out", Disposition.ACK, HANGS): mix.timed_out,
     }
     chosen = {fate: share for fate, share in bad.items() if share > 0}

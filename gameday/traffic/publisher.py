@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 WINDOW_S = 1.0
 TICK_S = 0.002
 YIELD_EVERY = 50
+EACH_WAY_OVER_S = 10.0
+"""In the first seconds of a load each way of breaking a message comes once, however short it is."""
 REMEMBERED = 500
 """Of how many messages that were handed over last it knows enough to publish them again."""
 
@@ -70,7 +72,9 @@ class Publisher:
         """Begin the schedule now, or go on with it: what fell due meanwhile is left out."""
         if self._running:
             return
-        self._zero_ns = self._zero_ns or monotonic_ns()
+        if not self._zero_ns:
+            self._zero_ns = monotonic_ns()
+            gevent.spawn(self._burst, self._source.ways, EACH_WAY_OVER_S, self._broken)
         self._running = True
         gevent.spawn(self._run, self._schedule, self._now_s())
 
@@ -91,11 +95,11 @@ class Publisher:
 
     def surge(self, count: int, over_s: float = 0.5) -> None:
         """Let `count` further messages fall due, spread over a short time."""
-        gevent.spawn(self._burst, count, over_s, poison=False)
+        gevent.spawn(self._burst, count, over_s, self._good)
 
     def poison(self, count: int, over_s: float = 1.0) -> None:
         """Let `count` messages fall due that must end in the DLQ."""
-        gevent.spawn(self._burst, count, over_s, poison=True)
+        gevent.spawn(self._burst, count, over_s, self._source.poison)
 
     def replay(self, count: int) -> None:
         """Publish the last `count` confirmed messages once more, each with its own id."""
@@ -127,13 +131,18 @@ class Publisher:
             _sleep_until(self._zero_ns + int(end_s * 1e9))
             start_s = end_s
 
-    def _burst(self, count: int, over_s: float, *, poison: bool) -> None:
+    def _burst(self, count: int, over_s: float, make: "Callable[[int, int], Outgoing]") -> None:
         start_ns = monotonic_ns()
         for number in range(count):
             due_ns = start_ns + int(number * over_s / count * 1e9)
             _sleep_until(due_ns)
-            make = self._source.poison(due_ns, number) if poison else self._source.next(due_ns)
-            self._hand_over(make)
+            self._hand_over(make(due_ns, number))
+
+    def _good(self, due_ns: int, _: int) -> Outgoing:
+        return self._source.next(due_ns)
+
+    def _broken(self, due_ns: int, _: int) -> Outgoing:
+        return self._source.broken(due_ns)
 
     def _hand_over(self, message: Outgoing) -> None:
         lag_ms = (monotonic_ns() - message.due_ns) / 1e6

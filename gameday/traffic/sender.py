@@ -17,7 +17,6 @@ import gevent
 
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Flag, Kind, pack_attempt
-from gameday.traffic.frames import Template
 from gameday.traffic.lanes import (
     Lane,
     Manners,
@@ -54,7 +53,12 @@ class Sender:
         for number in range(manners.pool):
             details = (("link", number),)
             purpose = Purpose(
-                "publish", manners.client, manners.heartbeat_s, details, manners.comeback
+                "publish",
+                manners.client,
+                manners.heartbeat_s,
+                details,
+                manners.comeback,
+                manners.declares,
             )
             link = Link(ledger, targets, first + number, purpose, self._opened, self._lost)
             self._lanes[link] = Lane()
@@ -156,24 +160,13 @@ class Sender:
         )  # fmt: skip
         lane.pending[lane.tag] = message, now
         self.tally.sent += 1
-        frames = self._template(lane, link, message).publish(
+        frames = lane.template(link.channel.channel_number, message).publish(
             message.body, self._naming.table(message, attempt), message.message_id,
             int(time()), message.priority, message.extra,
         )  # fmt: skip
         link.write(frames)
         if self._manners.believes == "socket":
             self._answered(link, lane.tag, positive=True, multiple=False)
-
-    def _template(self, lane: Lane, link: Link, message: Outgoing) -> Template:
-        route = message.route
-        template = lane.templates.get(route.index)
-        if template is None:
-            template = lane.templates[route.index] = Template(
-                link.channel.channel_number, route.exchange, route.routing_key,
-                message_type=route.message_type, mandatory=route.mandatory,
-                persistent=route.persistent,
-            )  # fmt: skip
-        return template
 
     def _wait_for_a_connection(self, message: Outgoing) -> None:
         """Hold a message while the pool tries to connect; where it has given up, try anew."""

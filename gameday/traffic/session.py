@@ -11,21 +11,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from gameday.contracts.model import Consumer as ConsumerContract
 from gameday.contracts.model import Contract, Emission, Producer, Reconnect, Sending
 from gameday.contracts.topology import route
+from gameday.contracts.uses import sendings_of, used_by_consumer, used_by_producer
 from gameday.errors import HarnessError
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import COUNT_MAX, PROCESS_MAX
 from gameday.traffic.arrivals import Constant, Poisson, Schedule
+from gameday.traffic.breaking import Breaker
 from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.consumer import Consumer
 from gameday.traffic.effects import EffectStore
 from gameday.traffic.emitting import Emitter
 from gameday.traffic.eventbus import EventBus
-from gameday.traffic.handler import Validate
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Blend, Route, Sequences, Source
@@ -34,6 +33,7 @@ from gameday.traffic.sender import Sender
 from gameday.traffic.service_log import ServiceLog
 from gameday.traffic.settling import Tools
 from gameday.traffic.ticks import TickJob
+from gameday.traffic.validation import validator
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,11 @@ class Session:
         sendings = sendings_of(producer)
         sources = [self._source(producer, each, {"producer": producer.name}) for each in sendings]
         blend = Blend(sources, [each.weight for each in sendings], self.seed)
-        sender = Sender(self.ledger, self.targets, manners_of(producer), first)
+        manners = manners_of(producer)
+        if producer.declares:
+            used = used_by_producer(self.contract.topology, producer)
+            manners = replace(manners, declares=used)
+        sender = Sender(self.ledger, self.targets, manners, first)
         return Publisher(
             blend if len(sources) > 1 else sources[0],
             schedule_of(producer, self.seed),
@@ -72,7 +76,9 @@ class Session:
     def consumer(self, contract: ConsumerContract, first: int, number: int) -> Consumer:
         """Build one consumer of a consuming service; `first` is the node it begins with."""
         name = f"{contract.name}-{self.ledger.process}.{number}"
-        tools = self.tools
+        declares = used_by_consumer(self.contract.topology, contract) if contract.declares else None
+        validate = validator(self.contract, contract.queue)
+        tools = replace(self.tools, validate=validate, declares=declares)
         if contract.idempotent:
             store = EffectStore(self.folder, contract.name, self.ledger)
             tools = replace(tools, effects=store)
@@ -125,6 +131,8 @@ class Session:
             producer, message, served[0] if served else None,
             self._route(producer, sending, queues, by), process=self.ledger.process,
             seed=self.seed, sequences=self.sequences, ledger=self.ledger,
+            breaker=Breaker(self.contract, sending, message, self.seed),
+            validate=validator(self.contract),
         )  # fmt: skip
 
     def _route(
@@ -142,15 +150,6 @@ class Session:
             index, sending.exchange, sending.routing_key, sending.message,
             producer.mandatory, producer.persistent, queues,
         )  # fmt: skip
-
-
-def sendings_of(producer: Producer) -> list[Sending]:
-    """Return all that a producer sends: its own message type first, then what `also` adds."""
-    own = Sending(
-        message=producer.message, exchange=producer.exchange, routing_key=producer.routing_key,
-        weight=producer.weight,
-    )  # fmt: skip
-    return [own, *producer.also]
 
 
 def manners_of(producer: Producer) -> Manners:
@@ -183,23 +182,6 @@ def comeback_of(reconnect: Reconnect | None) -> Comeback:
         return FOR_EVER
     every_s = reconnect.every_ms / 1000
     return Comeback(every_s, every_s, reconnect.timeout_ms / 1000, reconnect.attempts)
-
-
-def validator(contract: Contract) -> Validate:
-    """Return a function that tells whether a body fits the schema of its message type."""
-    schemas = {
-        each.name: jsonschema.Draft202012Validator(each.body_schema) for each in contract.messages
-    }
-
-    def validate(message_type: str, body: bytes) -> bool:
-        try:
-            value: Any = json.loads(body)
-        except ValueError:
-            return False
-        schema = schemas.get(message_type)
-        return schema is not None and schema.is_valid(value)
-
-    return validate
 
 
 def contract_of_run(folder: Path) -> Contract:

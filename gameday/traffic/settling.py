@@ -12,17 +12,19 @@ from typing import Any
 import gevent
 
 from gameday.contracts import model
+from gameday.contracts.parts import Topology
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import COUNT_MAX, Disposition, Kind, Result, pack_attempt
 from gameday.traffic.deliveries import Delivery, Reader
 from gameday.traffic.effects import EffectStore
 from gameday.traffic.emitting import Emitter
 from gameday.traffic.frames import ack, integer_entry
-from gameday.traffic.handler import Handler, Validate
+from gameday.traffic.handler import Handler
 from gameday.traffic.identity import Identity
 from gameday.traffic.link import Link, Target
 from gameday.traffic.messages import Outgoing, Route
 from gameday.traffic.sender import Sender
+from gameday.traffic.validation import Validate
 
 OWN_PRODUCER_ATTEMPTS = 32
 
@@ -42,7 +44,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Tools:
-    """What consumers of one process share: the ledger, where to connect, how to publish."""
+    """What consumers share: the ledger, where to connect, how to publish, what to declare."""
 
     ledger: LedgerWriter
     targets: tuple[Target, ...]
@@ -51,6 +53,7 @@ class Tools:
     counts: dict[tuple[int, int], int]
     emitters: Mapping[str, Emitter] = field(default_factory=dict)
     effects: EffectStore | None = None
+    declares: Topology | None = None
 
 
 @dataclass

@@ -8,12 +8,13 @@ import pika
 import pytest
 
 from gameday.contracts.model import Contract
+from gameday.contracts.uses import sendings_of
 from gameday.history.gather import gather
 from gameday.history.ledger import read_history
 from gameday.history.records import Kind
 from gameday.traffic.deliveries import Delivery
 from gameday.traffic.messages import Blend
-from gameday.traffic.session import Session, open_session, sendings_of
+from gameday.traffic.session import Session, open_session
 
 UUID = {"type": "string", "format": "uuid"}
 SCHEMA = {

@@ -6,13 +6,17 @@ import pytest
 
 from gameday.contracts.load import load_contract
 from gameday.contracts.model import Consumer, Contract, MessageType, Producer
+from gameday.contracts.poison import breakages
+from gameday.contracts.uses import sendings_of
 from gameday.history.records import Disposition
+from gameday.traffic.breaking import Breaker
 from gameday.traffic.identity import PERMANENT
 from gameday.traffic.messages import ALWAYS, Outgoing, Route, Sequences, Source
+from gameday.traffic.validation import validator
 
 CONTRACT: Contract = load_contract("sparki")
-ROUTE = Route(0, "", "builds", "build_job")
 MANY = 20_000
+MESSAGE = CONTRACT.messages[0]
 
 
 def producer(name: str) -> Producer:
@@ -26,9 +30,11 @@ def source(name: str = "api-engine", seed: int = 1, sequences: Sequences | None 
     message: MessageType = next(each for each in CONTRACT.messages if each.name == service.message)
     queue = service.routing_key
     consumer: Consumer = next(each for each in CONTRACT.consumers if each.queue == queue)
+    sending = sendings_of(service)[0]
     return Source(
-        service, message, consumer, ROUTE, process=3, seed=seed,
-        sequences=sequences or Sequences(),
+        service, message, consumer, Route(0, "", queue, message.name), process=3, seed=seed,
+        sequences=sequences or Sequences(), breaker=Breaker(CONTRACT, sending, message, seed),
+        validate=validator(CONTRACT),
     )  # fmt: skip
 
 
@@ -70,16 +76,21 @@ def test_a_transient_message_succeeds_within_the_limit(drawn: list[Outgoing]) ->
     assert all(0 < each < limit for each in tries)
 
 
-def test_half_of_the_invalid_lose_their_headers() -> None:
-    """Of bodies that break their schema every other comes bare, so that digests are needed."""
+def test_what_is_broken_is_broken_each_way_in_its_turn() -> None:
+    """A poison order breaks messages each way that a consumer refuses, and says which it was."""
+    service = producer("api-engine")
+    ways = {
+        each.name for each in breakages(CONTRACT, sendings_of(service)[0], MESSAGE) if each.refused
+    }
     stream = source()
+
     poison = [stream.poison(0, number) for number in range(300)]
+    broken = [message for message in poison if message.poison]
 
-    bare = [message for message in poison if message.bare]
-
-    assert bare
-    assert all(message.fail == PERMANENT for message in bare)
-    assert len(bare) < len(poison)
+    assert {message.poison for message in broken} == ways
+    assert {message.poison for message in broken if message.bare} == {"headerless"}
+    assert {message.fail for message in broken} == {0}, "refused for what it is"
+    assert len(broken) < len(poison)
 
 
 def test_poison_must_be_rejected() -> None:
@@ -88,7 +99,7 @@ def test_poison_must_be_rejected() -> None:
     poison = [stream.poison(0, number) for number in range(30)]
 
     assert {message.expect for message in poison} == {Disposition.REJECT}
-    assert {message.fail for message in poison} == {ALWAYS, PERMANENT}
+    assert {message.fail for message in poison} == {ALWAYS, PERMANENT, 0}
 
 
 def test_one_seed_one_stream() -> None:

@@ -7,7 +7,6 @@ family; its docstrings state the guarantees, and its sentences name the one that
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gameday.history.checks.bodies import graceful_stop, schemas
 from gameday.history.checks.clients import duplicates_flag, effects, prefetch, properties
 from gameday.history.checks.cluster import boots, health, members, topology
 from gameday.history.checks.concurrency import in_progress
@@ -24,7 +23,9 @@ from gameday.history.checks.outages import postmortem, subsystems, under_alarm
 from gameday.history.checks.pool import pool
 from gameday.history.checks.recovery import blocked, recovery
 from gameday.history.checks.retries import attempts
+from gameday.history.checks.schemas import schemas
 from gameday.history.checks.sla import sla
+from gameday.history.checks.stops import graceful_stop
 from gameday.history.checks.ticks import ticks
 from gameday.history.checks.urgency import effectiveness, starvation
 from gameday.history.checks.wedged import wedged

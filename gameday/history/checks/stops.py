@@ -1,4 +1,4 @@
-"""Schemas and graceful stops: what workers accept, refuse, and finish when they are told to go."""
+"""Graceful stops: what workers finish when they are told to go."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,61 +6,12 @@ from typing import Any
 import numpy as np
 
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
-from gameday.history.join import distinct
 from gameday.history.journal import Fault, events
-from gameday.history.records import Disposition, Flag, Kind, Result
+from gameday.history.records import Kind
 from gameday.history.run import SECOND_NS, Run
-from gameday.history.verdicts import Verdict
 
 STOP = "signal_client"
 """The kind of fault that signals a client; with SIGTERM it asks it to finish and go."""
-
-
-def schemas(run: Run, parameters: Mapping[str, Any]) -> Finding:
-    """Schemas-Enforced: what conforms is accepted, what does not is refused and dead-lettered."""
-    history = run.history
-    attempts, deliveries, copies = history.attempts, history.deliveries, history.copies
-    wanted = parameters.get("messages") or [each.name for each in run.contract.messages]
-    routes = history.names.list("route")
-    types = np.array([*(route["type"] in wanted for route in routes), False])
-    sent = {routes[int(number)]["type"] for number in np.flatnonzero(np.bincount(attempts.route))}
-    for name in wanted:
-        if name not in sent:
-            return unknown(f"no {name} was sent")
-    mine = (deliveries.attempt >= 0) & ~deliveries.drained
-    rows = np.flatnonzero(mine & types[attempts.route[deliveries.attempt]])
-    attempt, result = deliveries.attempt[rows], deliveries.result[rows]
-    bad = attempts.disposition[attempt] == Disposition.REJECT
-    message = attempts.message[attempt]
-    figures: dict[str, Any] = {"unit": "messages", "n": len(rows), "threshold": 0}
-    for text, which in (
-        ("was accepted, though it breaks its schema or cannot be handled",
-         bad & (result == Result.DONE)),
-        ("was refused, though it conforms", ~bad & (result == Result.PERMANENT)),
-        ("was spoilt on its way",
-         ~bad & ((deliveries.flags[rows] & Flag.SEEN_BODY_DIFFERS) > 0)),
-    ):  # fmt: skip
-        if which.any():
-            return Finding(
-                Status.FAIL, f"broke Schemas-Enforced: message {name_of(int(message[which][0]))} "
-                f"{text}", int(which.sum()), examples=examples_of(message[which]), **figures,
-            )  # fmt: skip
-    refused = message[bad & (result == Result.PERMANENT)]
-    dead = attempts.message[copies.attempt[copies.verdict == Verdict.DEAD_LETTERED]]
-    figures["details"] = {"refused": len(distinct(refused))}
-    if not len(refused):
-        return unknown("vacuous: nothing was refused", measured=0, **figures)
-    missing = np.setdiff1d(refused, dead)
-    if len(missing) and run.drain_complete:
-        return Finding(
-            Status.FAIL, f"broke Schemas-Enforced: message {name_of(int(missing[0]))} was refused, "
-            "and is in no dead-letter queue", len(missing), examples=examples_of(missing),
-            **figures,
-        )  # fmt: skip
-    if not run.drain_complete:
-        return unknown(f"the drain did not finish: {run.drain_missing[0]}", **figures)
-    return Finding(Status.PASS, f"{len(distinct(refused))} messages were refused, and lie in "
-                   "their dead-letter queues", 0, **figures)  # fmt: skip
 
 
 def graceful_stop(run: Run, parameters: Mapping[str, Any]) -> Finding:

@@ -1,0 +1,55 @@
+"""Client libraries taught to read what anybody may write into a message's headers.
+
+Seen with pika 1.4.4 and pamqp (under aio-pika): a header with a time that no calendar has raises
+out of the library's reader. The connection is lost, the broker delivers the message again, and so
+on for ever: one such message locks up every consumer of its queue. RabbitMQ passes it on, since a
+time is a 64-bit number to it. Here such a value stays the number that it is.
+"""
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Any
+
+_TIME = b"T"
+_NUMBER = Struct(">Q")
+
+Decode = Callable[[bytes, int], tuple[Any, int]]
+
+
+def tolerate_pika() -> None:
+    """Let pika read times that no calendar has; doing it twice does nothing."""
+    import pika.data  # noqa: PLC0415  # Only what is used is taught.
+
+    if getattr(pika.data.decode_value, "tolerant", False):
+        return
+    strict: Decode = pika.data.decode_value
+
+    def decode_value(encoded: bytes, offset: int) -> tuple[Any, int]:
+        try:
+            return strict(encoded, offset)
+        except (ValueError, OverflowError, OSError):
+            if encoded[offset : offset + 1] != _TIME:
+                raise
+            return _NUMBER.unpack_from(encoded, offset + 1)[0], offset + 9
+
+    decode_value.tolerant = True  # type: ignore[attr-defined]
+    pika.data.decode_value = decode_value
+
+
+def tolerate_pamqp() -> None:
+    """Let pamqp, and so aio-pika, do the same."""
+    import pamqp.decode  # noqa: PLC0415  # Only what is used is taught.
+
+    strict = pamqp.decode.timestamp
+    if getattr(strict, "tolerant", False):
+        return
+
+    def timestamp(value: bytes) -> tuple[int, Any]:
+        try:
+            return strict(value)
+        except (ValueError, OverflowError, OSError):
+            return 8, _NUMBER.unpack_from(value, 0)[0]
+
+    timestamp.tolerant = True  # type: ignore[attr-defined]
+    pamqp.decode.timestamp = timestamp
+    pamqp.decode.TABLE_MAPPING[_TIME] = timestamp
