@@ -103,8 +103,8 @@ def register() -> None:
     catalogue.KINDS["shift"] = Shift
     catalogue.POWERS["shift"] = None
     reverts.RECIPES["shift"] = Recipe(_restore, _restored, 3, _restore)
-    quick = replace(reverts.RECIPES["mend_clients"], within_s=3)
-    reverts.RECIPES["mend_clients"] = quick
+    for kind, recipe in reverts.RECIPES.items():
+        reverts.RECIPES[kind] = replace(recipe, within_s=min(3, recipe.within_s))
     rescue.LocalCluster = StandCluster  # type: ignore[misc]  # Whom a rescuer takes it for.
     heal.LocalCluster = StandCluster  # type: ignore[misc]
     lease.EXPIRES_S, lease.BEAT_S = 1.0, 0.1  # type: ignore[misc]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,9 @@ from chaos.rescue import open_faults
 from chaos.reverts import RECIPES
 from chaos.watchdog import watchdog_of
 from gameday.clusters.processes import is_alive, reference
+from gameday.clusters.toxiproxy import ToxiproxyError
 from gameday.clusters.wait import wait_until
-from tests.safety.stand import PARTS, ROOT, Shift, StandCluster, register, stand
+from tests.safety.stand import PARTS, ROOT, StandCluster, register, stand
 
 POINTS = 23
 """How many points a run of the stand's episode passes; a test holds it."""
@@ -40,16 +42,18 @@ EVERY = range(1, POINTS + 1)
 
 
 @pytest.fixture(autouse=True)
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
+def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Know the stand in this process too, for the time of a test."""
     for name in CHANGED:  # Set to what they are, so that they are set back.
         module, _, attribute = name.rpartition(".")
         monkeypatch.setattr(name, getattr(sys.modules[module], attribute))
-    monkeypatch.setitem(KINDS, "shift", Shift)
-    monkeypatch.setitem(POWERS, "shift", None)
-    for kind in ("shift", "mend_clients"):
-        monkeypatch.setitem(RECIPES, kind, RECIPES["mend_clients"])
+    tables: list[dict[str, Any]] = [KINDS, POWERS, RECIPES]  # type: ignore[list-item]
+    before = [dict(table) for table in tables]
     register()
+    yield
+    for table, content in zip(tables, before, strict=True):
+        table.clear()
+        table.update(content)
 
 
 @dataclass
@@ -72,6 +76,13 @@ class Trial:
             stderr=(self.folder / "errors").open("wb"),
             cwd=ROOT,
         )
+
+    def wake_toxiproxy(self) -> None:
+        """Start Toxiproxy, with what is noted, where nobody needed it after it was struck."""
+        try:
+            self.cluster.toxics()
+        except ToxiproxyError:
+            self.cluster.start_toxiproxy()
 
     def watchdog_ended(self) -> bool:
         """Whether nobody watches the run any more."""
@@ -131,6 +142,9 @@ def strike(trial: Trial, point: int, name: str, victim: str) -> subprocess.Popen
     process = trial.start(point, name, victim)
     wait_until(lambda: _struck(process, trial, point), SETTLED_WITHIN_S, "it was struck")
     settle(process, trial, name, victim)
+
+    if victim == "toxiproxy":
+        trial.wake_toxiproxy()
 
     report = heal(state_dir=trial.state_dir)
 
