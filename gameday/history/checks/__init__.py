@@ -16,13 +16,16 @@ from gameday.history.checks.eventbus import calls, degraded, drops
 from gameday.history.checks.exposure import exposure
 from gameday.history.checks.harness import drain, failures, foreign, generator, ledgers, processes
 from gameday.history.checks.inversions import inversions
+from gameday.history.checks.ladders import ladder
 from gameday.history.checks.loss import loss
 from gameday.history.checks.oncall import diagnosis, first_moves
 from gameday.history.checks.order import order
 from gameday.history.checks.outages import postmortem, subsystems, under_alarm
+from gameday.history.checks.patience import consumer_timeout, publish_timeout, reconnects
 from gameday.history.checks.pool import pool
 from gameday.history.checks.recovery import blocked, recovery
 from gameday.history.checks.retries import attempts
+from gameday.history.checks.routing import correlation, routed
 from gameday.history.checks.schemas import schemas
 from gameday.history.checks.sla import sla
 from gameday.history.checks.stops import graceful_stop
@@ -67,6 +70,12 @@ CHECKS: dict[str, Check] = {
     "in_progress": in_progress,
     "effectiveness": effectiveness,
     "starvation": starvation,
+    "routed": routed,
+    "correlation": correlation,
+    "ladder": ladder,
+    "publish_timeout": publish_timeout,
+    "reconnects": reconnects,
+    "consumer_timeout": consumer_timeout,
     "generator": generator,
     "exposure": exposure,
     "controls": controls,

@@ -15,6 +15,9 @@ Array = npt.NDArray[Any]
 
 LIMIT_S = 30.0
 
+CLIENT_LINK = "client_link"
+"""The class of a fault of the clients' way to one node."""
+
 OUTAGE = "outage"
 """The class of a fault that leaves no node running."""
 
@@ -58,7 +61,7 @@ def _judge(
         (each.started_ns, each.restored_ns or run.stopped_ns)
         for each in run.faults
         if each.fault_class == OUTAGE
-    ]
+    ] + _shut_out(run)
     short, at_ns = _longest_below(times, open_, wanted, run.stopped_ns, outages)
     figures["measured"] = short
     figures["details"] = {"openings": len(mine), "connections": wanted}
@@ -70,6 +73,17 @@ def _judge(
         return unknown(f"vacuous: {name} lost no connection, so none had to come back", **figures)
     return Finding(Status.PASS, f"{name} held {wanted} connections, and was never short for more "
                    f"than {short:.1f} s", **figures)  # fmt: skip
+
+
+def _shut_out(run: Run) -> list[tuple[int, int]]:
+    """Return when clients were cut off from every node at once: there was none to connect to."""
+    found = []
+    for episode in run.episodes:
+        cuts = [each for each in episode.faults if each.fault_class == CLIENT_LINK]
+        if len({each.target for each in cuts}) >= run.contract.nodes:
+            ends = [each.restored_ns or run.stopped_ns for each in cuts]
+            found.append((max(each.started_ns for each in cuts), max(ends)))
+    return found
 
 
 def _open_over_time(run: Run, mine: list[int]) -> tuple[Array, Array]:
