@@ -11,6 +11,7 @@ from chaos.catalogue import KINDS
 from gameday.history.checks import CHECKS, HARNESS
 from scenarios.suites import scenario_names
 from tests.fakes import BUGS
+from tests.mutants.test_chain_mutants import FAMILIES as CHAIN_FAMILIES
 from tests.mutants.test_mutants import FAMILIES
 from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
 from tests.write_faults import DOCUMENT, document, live_tests
@@ -24,7 +25,10 @@ LISTED: dict[str, tuple[Path, Iterable[str]]] = {
     "Scenarios": (CATALOGUE, scenario_names()),
     "Faults": (CATALOGUE, KINDS),
     "Checks": (CATALOGUE, {**CHECKS, **HARNESS}),
-    "Mutants": (RECORD, [name for _, claims in (*FAMILIES, *OUTAGE_FAMILIES) for name in claims]),
+    "Mutants": (
+        RECORD,
+        [name for _, claims in (*FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES) for name in claims],
+    ),  # fmt: skip
     "A broker or a client that misbehaves": (RECORD, BUGS),
 }
 

@@ -177,8 +177,7 @@ def consumer_timeout(run: Run, parameters: Mapping[str, Any]) -> Finding:
         "measured": max(oldest.values(), default=0) / SECOND_NS, "unit": "s", "n": len(oldest),
         "threshold": (limit_ns + tolerance_ns) / SECOND_NS,
     }  # fmt: skip
-    again = np.bincount(history.index.of_delivery[history.index.of_delivery >= 0],
-                        minlength=len(history.copies) + 1)  # fmt: skip
+    again = np.append(history.copies.delivered, 0)
     copy = history.index.of_delivery[rows]
     message = deliveries.key[rows] >> 16
     for which, what in (
