@@ -28,7 +28,7 @@ LISTED: dict[str, tuple[Path, Iterable[str]]] = {
     "Mutants": (
         RECORD,
         [name for _, claims in (*FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES) for name in claims],
-    ),  # fmt: skip
+    ),
     "A broker or a client that misbehaves": (RECORD, BUGS),
 }
 
