@@ -87,8 +87,8 @@ class PauseNode(OnNode):
     as soon as it stands still, which may be over before anybody's failure detector is.
 
     A pause that is shorter than the tick time heals by itself. After a longer one, 3.10.8 noted a
-    partition from both peers for good, all three nodes running (`pause_minority` is of no help):
-    the node had to be restarted. 4.3.6 was whole again at once.
+    partition from both peers for good, all three nodes running and serving (`pause_minority` is of
+    no help), in four of five runs: the node had to be restarted. 4.3.6 was whole again at once.
     """
 
     node: str

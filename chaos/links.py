@@ -84,7 +84,8 @@ class CutLinks(OnNode):
     partition, and pauses until the whole cluster is back (`pause_minority`). Seen on 3.10.8 with
     one link of three cut: both its ends paused, so the third, which saw both, served alone, and no
     quorum queue had a majority. On 4.3.6 all three went on: the two ends saw one peer each, the
-    third both. Either healed within 3 s of the mending.
+    third both. One way comes to the same: who hears nothing closes the connection after a tick
+    time. Both versions healed by themselves.
     """
 
     node: str

@@ -111,8 +111,8 @@ class KillNodes(Single):
 
     `nodes` names them, parted by commas.
 
-    Who is left sees no majority: 3.10.8 pauses, its port closed; 4.3.6 stays up and lets clients
-    in, but confirms nothing on quorum queues.
+    Who is left sees no majority: on 3.10.8 it pauses; on 4.3.6 it goes on, and confirms nothing on
+    quorum queues.
     """
 
     nodes: str

@@ -100,9 +100,13 @@ def _times(variants: dict[str, Any]) -> Iterator[str]:
             which = f" ({variant})" if variant else ""
             other = ", not by itself but restarted" if times.get("not_by_itself") else ""
             yield (
-                f"{version}{which}: in force after {times['in_force_s']:g} s, "
-                f"healed after {times['healed_s']:g} s{other}"
+                f"{version}{which}: in force after {_seconds(times['in_force_s'])}, "
+                f"healed after {_seconds(times['healed_s'])}{other}"
             )
+
+
+def _seconds(time_s: float) -> str:
+    return f"{time_s:g} s" if time_s else "less than 0.1 s"
 
 
 def _text(docstring: str | None) -> str:

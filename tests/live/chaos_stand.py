@@ -40,14 +40,15 @@ def evidence(site: Site, step: str, fault: str = "e1.1") -> dict[str, Any]:
     return dict(line["evidence"])
 
 
-def healthy(site: Site, fault: str = "e1.1") -> None:
+def healthy(site: Site, fault: str = "e1.1", *, measured: bool = True) -> None:
     """Assert that the journal is whole and that the cluster has nothing to complain of."""
     assert steps_of(site, fault) == WHOLE
     assert verify(site.journal.path) == []
     assert Broker(site.cluster).problems() == []
     assert site.cluster.toxics() == []
     assert site.cluster.disabled_proxies() == []
-    record(site, fault)
+    if measured:
+        record(site, fault)
 
 
 def record(site: Site, fault: str) -> None:
@@ -76,12 +77,9 @@ def record(site: Site, fault: str) -> None:
 def variant(intent: dict[str, Any]) -> str:
     """Return which parameters differ from the fault's defaults, as the document shows them."""
     usual = defaults(intent["kind"])
-    parts = [
-        f"{name}: {value}"
-        for name, value in intent["parameters"].items()
-        if usual.get(name) != value
-    ]
-    return ", ".join(parts)
+    other = {name: it for name, it in intent["parameters"].items() if usual.get(name) != it}
+    attributes = other.pop("attributes", {})
+    return ", ".join(f"{name}: {value}" for name, value in {**other, **attributes}.items())
 
 
 def undone_by_another(fault: Fault, site: Site) -> None:

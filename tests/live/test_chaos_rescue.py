@@ -253,3 +253,32 @@ def test_no_secret_of_the_cluster_reaches_what_a_fault_writes(
             assert cluster.password not in text, file
             assert cookie not in text, file
     assert json.loads((runner.folder / runs.FILE_NAME).read_text())["run"] == "run"
+
+
+DIED = [
+    (Entry(kind="kill_nodes", target="r1, r2", parameters={"majority": True}), 2),
+    (Entry(kind="stop_app", target="r2"), 2),
+    (Entry(kind="pause_node", target="r2"), 3),
+    (Entry(kind="rolling_restart", target="r2"), 2),
+    (Entry(kind="restart_in_order", target="r1"), 3),
+    (Entry(kind="wipe_node", target="r3"), 2),
+    (Entry(kind="wipe_node", target="r3"), 4),
+    (Entry(kind="forget_node", target="r3"), 2),
+    (Entry(kind="forget_node", target="r3"), 4),
+    (Entry(kind="cut_links", target="r1", parameters={"shape": "one_way", "how": "silent"}), 2),
+    (Entry(kind="slow_links", target="r1", parameters={"latency_ms": 100}), 3),
+    (Entry(kind="flap_links", target="r1"), 2),
+    (Entry(kind="client_toxic", target="r1", parameters={"toxic": "half_open"}), 2),
+]
+"""Faults, and the point at which their runner dies: in the middle of applying, or once applied."""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("entry", "point"), DIED, ids=[f"{entry.kind}-{point}" for entry, point in DIED]
+)
+def test_whatever_the_runner_left_is_healed_from_the_journal(
+    cluster: LocalCluster, runner: Runner, entry: Entry, point: int
+) -> None:
+    """Another process has the journal and the cluster's record, and puts it right with them."""
+    die_and_heal(cluster, runner, (entry,), point)

@@ -51,3 +51,16 @@ def test_a_fault_of_somebody_else_is_vacuous(
     finding = exposed(tmp_path, roles, fault_class)
 
     assert (finding.status, said in finding.reason) == (Status.UNKNOWN, True), finding.reason
+
+
+def test_what_rolls_is_at_risk_when_it_begins(tmp_path: Path) -> None:
+    """A rolling restart counts as applied when all have come back, and its backlog is gone."""
+    run = simulate(2500, 1)
+    lines = {line["step"]: line for line in run.journal.of("fault", episode="e2")}
+    for line in lines.values():
+        line["fault_class"] = "node_rolling"
+    lines["applied"]["time_ns"] = lines["restored"]["time_ns"]
+
+    finding = look(HARNESS["exposure"], "exposure", load_run(run.write(tmp_path / "run")), {})
+
+    assert finding.status == Status.PASS, finding.reason

@@ -137,7 +137,7 @@ def backlog(run: Run, fault: Fault) -> int:
     """Count the copies that were confirmed and unsettled in the victim's queues at the strike."""
     copies, attempts = run.history.copies, run.history.attempts
     queues = _struck_queues(run, fault)
-    at_ns = fault.steps.get("applied", fault.started_ns)
+    at_ns = _struck_at(fault)
     confirmed_ns = attempts.outcome_ns[copies.attempt]
     waiting = (
         queue_mask(run.history, queues)[copies.queue]
@@ -146,6 +146,12 @@ def backlog(run: Run, fault: Fault) -> int:
         & ((copies.settled_ns < 0) | (copies.settled_ns > at_ns))
     )
     return int(waiting.sum())
+
+
+def _struck_at(fault: Fault) -> int:
+    """Return when a fault struck; one that rolls is applied only when all have come back."""
+    rolls = fault.fault_class == ROLLING
+    return fault.started_ns if rolls else fault.steps.get("applied", fault.started_ns)
 
 
 def _struck_queues(run: Run, fault: Fault) -> frozenset[str]:
