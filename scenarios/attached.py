@@ -29,6 +29,11 @@ class AttachedFacts(AttachedBroker):
             raise found
         return found
 
+    def memory(self, node: str) -> tuple[int, int]:
+        """Return how much memory a node uses, and at how much it raises its alarm, in bytes."""
+        found = next(each for each in self._api.get("/api/nodes") if each["name"] == node)
+        return int(found.get("mem_used", 0)), int(found.get("mem_limit", 0))
+
     def serving_node(self) -> str:
         """Return the first node that runs."""
         for name, view in self.views().items():

@@ -4,6 +4,7 @@ Samples go into `metrics/samples.jsonl` for the report's charts. The tally is wh
 neither is what is judged.
 """
 
+import contextlib
 import json
 import os
 import threading
@@ -13,6 +14,7 @@ from time import monotonic_ns
 from typing import Any, Self
 
 from gameday.clusters.broker import Broker
+from gameday.clusters.facts import NodeView
 from gameday.errors import HarnessError
 from gameday.history.ledger import read_records
 from gameday.history.records import Flag, Kind
@@ -20,6 +22,8 @@ from scenarios.attached import AttachedFacts
 from scenarios.switchboard import Switchboard
 
 EVERY_S = 1.0
+MEMORY_EVERY = 5
+"""Which samples ask every node for its memory."""
 OLD_NS = 3_000_000_000
 """A message confirmed for longer than this, unseen and in no queue, counts as lost so far."""
 
@@ -32,7 +36,7 @@ class Observer:
     ) -> None:
         self._folder, self._broker, self._vhost, self._board = folder, broker, vhost, board
         self._tally = Tally(folder / "history")
-        self._ready = 0
+        self._ready = self._samples = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
 
@@ -74,8 +78,20 @@ class Observer:
             "depth": {name: ready for name, (ready, _) in counts.items()},
             "unacked": {name: held for name, (_, held) in counts.items()},
             "alarms": [f"{alarm.kind} on {alarm.node}" for alarm in view.alarms],
+            "memory": self._memory(view),
             "connections": self._board.total("connected") + self._board.total("consuming"),
         }
+
+    def _memory(self, view: NodeView) -> dict[str, tuple[int, int]]:
+        """Return each running node's memory and its limit, now and then."""
+        self._samples += 1
+        if self._samples % MEMORY_EVERY:
+            return {}
+        found = {}
+        for node in sorted(view.running):
+            with contextlib.suppress(HarnessError):
+                found[node] = self._broker.memory(node)
+        return found
 
 
 class Tally:

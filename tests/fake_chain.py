@@ -34,6 +34,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "ladder": {"tolerance_ms": 500},
     "publish_timeout": {"limit_ms": TIMEOUT_S * 1000, "tolerance_ms": 200},
     "reconnects": {},
+    "performance": {"least_per_s": 10, "p99_ms": 100, "memory_share": 0.5},
     "consumer_timeout": {"consumer": "worker", "limit_s": HELD_S, "tolerance_s": 2},
 }
 
@@ -291,7 +292,8 @@ class Chain:
             "monotonic_zero_ns": ZERO_NS, "expectations": dict.fromkeys(QUEUES, "fifo"),
         }  # fmt: skip
         plan = {"seed": 1, "episodes": []}
-        return FakeRun(manifest, plan, self.journal, list(self.tapes.values()), [], [])
+        samples = [{"time_ns": ns(at), "memory": {"r1": [100, 400]}} for at in range(2, 70, 5)]
+        return FakeRun(manifest, plan, self.journal, list(self.tapes.values()), samples, [])
 
 
 @cache

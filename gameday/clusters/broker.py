@@ -192,6 +192,10 @@ class Broker:
         """Set the disk limit; with more than is free the alarm is in force on return."""
         limits.set_disk_free_limit(self.cluster, node, limit_bytes)
 
+    def memory(self, node: str) -> tuple[int, int]:
+        """Return how much memory a node uses, and at how much it raises its alarm, in bytes."""
+        return limits.memory(self.cluster, node)
+
     def memory_watermark(self, node: str) -> float:
         """Return the memory watermark: a fraction, or bytes where an absolute one is set."""
         return limits.memory_watermark(self.cluster, node)

@@ -5,6 +5,7 @@ whoever comes later restores those and no constant. A limit that is changed take
 a node that restarts has its configured limits again.
 """
 
+import re
 from dataclasses import asdict, dataclass
 
 from gameday.clusters.cluster import Ctl
@@ -47,6 +48,13 @@ def set_disk_free_limit(ctl: Ctl, node: str, limit_bytes: int) -> None:
     found = disk_free_limit(ctl, node)
     if found != limit_bytes:
         raise HarnessError(f"{node} has a disk limit of {found}, not {limit_bytes}")
+
+
+def memory(ctl: Ctl, node: str) -> tuple[int, int]:
+    """Return how much memory a node uses, and at how much it raises its alarm, in bytes."""
+    question = "{vm_memory_monitor:get_process_memory(), vm_memory_monitor:get_memory_limit()}"
+    used, limit = re.findall(r"\d+", ctl.evaluate(node, question))
+    return int(used), int(limit)
 
 
 def memory_watermark(ctl: Ctl, node: str) -> float:

@@ -51,6 +51,7 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "publish_timeout": ("producers", "limit_ms", "tolerance_ms"),
     "reconnects": ("producers", "tolerance_ms"),
     "consumer_timeout": ("consumer", "limit_s", "tolerance_s"),
+    "performance": ("queues", "least_per_s", "p99_ms", "memory_share"),
     "generator": ("lag_ms",),
     "exposure": ("least", "fault_classes"),
     "controls": (),

@@ -49,6 +49,7 @@ CheckName = Literal[
     "publish_timeout",
     "reconnects",
     "consumer_timeout",
+    "performance",
     "generator",
     "exposure",
     "controls",

@@ -69,6 +69,13 @@ class Run:
         return not self.drain_missing
 
     @cached_property
+    def samples(self) -> tuple[Mapping[str, Any], ...]:
+        """What was seen of the broker from outside, once a second; a torn last line is left out."""
+        path = self.folder / "metrics" / "samples.jsonl"
+        texts = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+        return tuple(json.loads(text) for text in texts)
+
+    @cached_property
     def windows(self) -> Windows:
         """The run's time, cut into phases and episodes."""
         return build_windows(self.journal)

@@ -15,6 +15,7 @@ from gameday.contracts.model import Consumer, Emission
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind, pack_attempt
 from gameday.traffic.deliveries import Delivery
+from gameday.traffic.identity import PERMANENT
 from gameday.traffic.messages import GOOD, Outgoing, Source
 
 WHOLE = 1 << 32
@@ -33,7 +34,12 @@ class Emitter:
     correlations: Mapping[str, str] = field(default_factory=dict)
 
     def note(self, channel: int, delivery: Delivery) -> None:
-        """Write down which correlation id a delivery carries, where its type has one."""
+        """Write down which correlation id a delivery carries, where its type has one.
+
+        What is broken on purpose may be broken there.
+        """
+        if delivery.who is not None and delivery.who.fail == PERMANENT:
+            return
         correlation = self._correlation(delivery)
         if correlation is not None:
             self._write(Kind.CORRELATED, channel, delivery, delivery, correlation)

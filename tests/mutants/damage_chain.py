@@ -168,3 +168,30 @@ def give_it_to_nobody(run: FakeRun) -> None:
     again = next(row for row in tape.of(Kind.DELIVERED) if row.flags)
     tape.rows = [row for row in tape.rows if row.message != again.message
                  and (row.kind != Kind.ACKED or row.tag != again.tag)]  # fmt: skip
+
+
+def handle_slowly(run: FakeRun) -> None:
+    """One answer in ten is handled two seconds after its publish."""
+    teller = run.tapes[3]
+    for kind in (Kind.DELIVERED, Kind.HANDLED, Kind.ACKED):
+        for row in teller.of(kind)[::10]:
+            row.time_ns += 2 * SECOND
+
+
+def handle_few(run: FakeRun) -> None:
+    """The clients send, and hardly anything is handled while nothing is broken."""
+    for tape in run.tapes[1:4]:
+        tape.rows = [row for row in tape.rows
+                     if row.kind not in {Kind.DELIVERED, Kind.HANDLED, Kind.ACKED}
+                     or row.time_ns < ns(2) or row.time_ns > ns(20)]  # fmt: skip
+
+
+def eat_memory(run: FakeRun) -> None:
+    """A broker uses nearly all of its memory limit."""
+    run.samples[3]["memory"]["r1"] = [390, 400]
+
+
+def never_weigh_memory(run: FakeRun) -> None:
+    """Nobody asks a broker how much memory it uses."""
+    for sample in run.samples:
+        del sample["memory"]

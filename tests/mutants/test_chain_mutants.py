@@ -35,6 +35,10 @@ CHAIN = {
     "take_it_too_soon": Claim("consumer_timeout", "fail", "taken away too soon"),
     "leave_it_with_the_hung": Claim("consumer_timeout", "fail", "was held longer"),
     "give_it_to_nobody": Claim("consumer_timeout", "fail", "given to nobody"),
+    "handle_slowly": Claim("performance", "fail", "1 % took over"),
+    "handle_few": Claim("performance", "fail", "a second were handled"),
+    "eat_memory": Claim("performance", "fail", "98% of its memory limit"),
+    "never_weigh_memory": Claim("performance", "unknown", "never sampled"),
 }
 FAMILIES = ((damage_chain, CHAIN),)
 

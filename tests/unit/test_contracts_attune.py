@@ -19,7 +19,7 @@ TYPES = {
     "InquiryResponded",
     "NotificationCreated",
 }
-NOT_TESTED = ("10", "12", "15", "16", "17")
+NOT_TESTED = ("10", "15", "16", "17")
 FULL_ADDS = ("07", "08", "14")
 
 

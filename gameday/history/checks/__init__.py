@@ -22,6 +22,7 @@ from gameday.history.checks.oncall import diagnosis, first_moves
 from gameday.history.checks.order import order
 from gameday.history.checks.outages import postmortem, subsystems, under_alarm
 from gameday.history.checks.patience import consumer_timeout, publish_timeout, reconnects
+from gameday.history.checks.performance import performance
 from gameday.history.checks.pool import pool
 from gameday.history.checks.recovery import blocked, recovery
 from gameday.history.checks.retries import attempts
@@ -76,6 +77,7 @@ CHECKS: dict[str, Check] = {
     "publish_timeout": publish_timeout,
     "reconnects": reconnects,
     "consumer_timeout": consumer_timeout,
+    "performance": performance,
     "generator": generator,
     "exposure": exposure,
     "controls": controls,
