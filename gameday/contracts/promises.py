@@ -43,6 +43,7 @@ CheckName = Literal[
     "in_progress",
     "effectiveness",
     "starvation",
+    "endings",
     "routed",
     "correlation",
     "ladder",
