@@ -12,9 +12,28 @@ from scenarios.library.clients import (
     WORKER_SLOW,
     WORKER_WEDGED,
 )
+from scenarios.library.doors import CONSUMERS_NARROW, PRODUCERS_HALF_OPEN, PRODUCERS_LATE
 from scenarios.library.hosts import CREDENTIALS_ROTATED, WRONG_NAME
-from scenarios.library.links import PARTITION_RESET, PARTITION_SILENT
-from scenarios.library.nodes import KILL_ALL, KILL_LEADER, OUTAGE
+from scenarios.library.links import (
+    ONE_LINK,
+    PARTITION_RESET,
+    PARTITION_SILENT,
+    SLOW_LINKS,
+    STALLING_LINKS,
+)
+from scenarios.library.nodes import (
+    FLAP_LEADER,
+    KILL_ALL,
+    KILL_FOLLOWER,
+    KILL_LEADER,
+    KILL_MAJORITY,
+    OUTAGE,
+    PAUSE_LEADER,
+    ROLLING_RESTART,
+    STOP_APP,
+    STOP_LEADER,
+    WIPE_LEADER,
+)
 from scenarios.library.together import ALARM_IN_PARTITION
 from scenarios.scenario import Scenario
 
@@ -43,6 +62,20 @@ SCENARIOS = (
     WORKER_SLOW,
     KILL_ALL,
     OUTAGE,
+    KILL_FOLLOWER,
+    KILL_MAJORITY,
+    STOP_LEADER,
+    STOP_APP,
+    PAUSE_LEADER,
+    FLAP_LEADER,
+    ROLLING_RESTART,
+    WIPE_LEADER,
+    ONE_LINK,
+    SLOW_LINKS,
+    STALLING_LINKS,
+    PRODUCERS_LATE,
+    PRODUCERS_HALF_OPEN,
+    CONSUMERS_NARROW,
     ALARM_IN_PARTITION,
     WRONG_NAME,
     CREDENTIALS_ROTATED,

@@ -19,3 +19,29 @@ PARTITION_SILENT = Scenario(
     recover_s=14,
     faults=lambda cast: (cast.entry("isolate", cast.leader, how="silent"),),
 )
+
+ONE_LINK = Scenario(
+    name="one-link",
+    claim="The link between the leader and one of its peers is cut, and a third node still sees "
+    "both: nothing that was confirmed is lost.",
+    for_s=6,
+    recover_s=14,
+    faults=lambda cast: (cast.entry("cut_links", cast.leader, shape="single"),),
+)
+
+SLOW_LINKS = Scenario(
+    name="slow-links",
+    claim="Every link of the leader to its peers takes longer: confirms do too, and nothing else "
+    "changes.",
+    for_s=6,
+    recover_s=6,
+    faults=lambda cast: (cast.entry("slow_links", cast.leader, latency_ms=60, jitter_ms=20),),
+)
+
+STALLING_LINKS = Scenario(
+    name="stalling-links",
+    claim="The leader's links stall and go on, faster than anybody notices: nothing is lost.",
+    for_s=1,
+    recover_s=8,
+    faults=lambda cast: (cast.entry("flap_links", cast.leader),),
+)
