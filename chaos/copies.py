@@ -7,6 +7,7 @@ journal, so that whoever undoes a fault knows what has to come back.
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from chaos.revert import Target
 from gameday.clusters import expressions
@@ -23,7 +24,8 @@ Copies = Mapping[str, Mapping[str, Mapping[str, Any]]]
 def copies_of(cluster: Target, node: str | None = None) -> dict[str, dict[str, dict[str, Any]]]:
     """Return where the queues have their copies now; of those with one on a node, if it is named.
 
-    A queue whose only copy is on the node is left out: it goes and comes with it, or is lost.
+    A queue whose only copy is on the node is left out: it goes and comes with it, or is lost and
+    declared again, empty (`alone_on`).
     """
     broker = Broker(cluster)
     return {
@@ -38,6 +40,46 @@ def copies_of(cluster: Target, node: str | None = None) -> dict[str, dict[str, d
         }
         for vhost in broker.vhosts()
     }
+
+
+def alone_on(cluster: Target, node: str) -> dict[str, dict[str, list[Any]]]:
+    """Return, by virtual host, the definitions of the queues whose only copy is on a node."""
+    broker = Broker(cluster)
+    api = cluster.management(broker.serving_node())
+    found = {}
+    for vhost in broker.vhosts():
+        alone = {n for n, queue in broker.queues(vhost).items() if queue.members == {node}}
+        if alone:
+            known = api.get(_definitions(vhost))
+            bound = [each for each in known["bindings"] if each["destination_type"] == "queue"]
+            found[vhost] = {
+                "queues": [each for each in known["queues"] if each["name"] in alone],
+                "bindings": [each for each in bound if each["destination"] in alone],
+            }
+    return found
+
+
+def declare_again(cluster: Target, lost: Mapping[str, Mapping[str, list[Any]]]) -> None:
+    """Declare queues anew that went with their only copy, empty, with their bindings."""
+    broker = Broker(cluster)
+    node = broker.serving_node()
+    for vhost in sorted(lost.keys() & set(broker.vhosts())):
+        cluster.management(node).post(_definitions(vhost), dict(lost[vhost]))
+
+
+def missing(cluster: Target, lost: Mapping[str, Mapping[str, list[Any]]]) -> list[str]:
+    """Return which of the queues that went with their only copy are not declared again."""
+    broker = Broker(cluster)
+    return [
+        f"{each['name']} is not there"
+        for vhost in sorted(lost.keys() & set(broker.vhosts()))
+        for each in lost[vhost]["queues"]
+        if each["name"] not in broker.queues(vhost)
+    ]
+
+
+def _definitions(vhost: str) -> str:
+    return f"/api/definitions/{quote(vhost, safe='')}"
 
 
 def behind(cluster: Target, before: Copies) -> list[str]:

@@ -2,7 +2,7 @@
 
 Both end in the same way: forgotten by the others, emptied, joined anew, and given its copies of
 queues again (`rabbitmq-queues grow`; mirrors fill themselves). Queues whose only copy was on the
-node are lost, and are left out.
+node are lost with their messages, and are declared again, empty.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,14 @@ FORGET_S = 60.0
 
 
 def memberships(site: Site, node: str) -> dict[str, Any]:
-    """Return what a node has to get back: its place, and its copies of queues."""
+    """Return what a node has to get back: its place, its copies of queues, and its own queues."""
     pids = running_pids(site, (node,))
-    return {"node": node, "pids": pids, "queues": copies.copies_of(site.cluster, node)}
+    return {
+        "node": node,
+        "pids": pids,
+        "queues": copies.copies_of(site.cluster, node),
+        "lost": copies.alone_on(site.cluster, node),
+    }
 
 
 def members_of_queues(site: Site, node: str) -> list[str]:

@@ -71,6 +71,7 @@ def rejoin_node(cluster: Target, values: Values) -> None:
         lambda: node in broker.view(peer).running, JOINS_WITHIN_S, f"{node} runs in {peer}'s view"
     )
     copies.grow(cluster, node, values["queues"])
+    copies.declare_again(cluster, values["lost"])
 
 
 def rejoin_empty(cluster: Target, values: Values) -> None:
@@ -109,9 +110,10 @@ def join(cluster: Target, peer: str, node: str) -> None:
 def node_as_before(cluster: Target, values: Values) -> Seen:
     """Every node runs in every view, and each queue has its copies again, all in step."""
     seen = probes.whole(cluster)
-    lacking = copies.behind(cluster, values["queues"]) if seen else []
-    missing = {"behind": lacking} if lacking else {}
-    return Seen(seen.yes and not lacking, {**seen.evidence, **missing})
+    if not seen:
+        return seen
+    lacking = copies.behind(cluster, values["queues"]) + copies.missing(cluster, values["lost"])
+    return Seen(not lacking, {**seen.evidence, **({"behind": lacking} if lacking else {})})
 
 
 STARTING: dict[str, Recipe] = {

@@ -112,7 +112,7 @@ def _consumers_done(game: Game) -> str:
 
     def done() -> bool | NotYet:
         counts = game.broker.message_counts(game.vhost)
-        left = {name: counts[name] for name in names if any(counts[name])}
+        left = {name: counts.get(name, "gone") for name in names if any(counts.get(name, [True]))}
         return NotYet(left) if left else True
 
     within_s = CONSUMERS_WITHIN_S + game.passing_s

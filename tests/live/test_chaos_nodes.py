@@ -250,6 +250,7 @@ def test_a_wiped_node_gets_everything_back(filled: Site, node: str) -> None:
 
     healthy(filled)
     assert members(filled, "quorum") == before
+    assert set(Broker(filled.cluster).queues(filled.vhost)) == set(QUEUES), "or declared again"
     if node != "r2" or filled.cluster.version.startswith("3."):
         intact(filled)
 
