@@ -52,7 +52,7 @@ class StopApp(OnNode):
     """Stop RabbitMQ on one node as by `rabbitmqctl stop_app`; its Erlang goes on running.
 
     Clients are refused; peers stay connected and no longer count it as running. The queues that it
-    led elect another leader: its own Raft servers end with the application.
+    led get another leader, on 4.3.6 after a moment in which it is still named.
     """
 
     node: str
@@ -88,7 +88,7 @@ class PauseNode(OnNode):
 
     A pause that is shorter than the tick time heals by itself. After a longer one, 3.10.8 noted a
     partition from both peers for good, all three nodes running and serving (`pause_minority` is of
-    no help), in four of five runs: the node had to be restarted. 4.3.6 was whole again at once.
+    no help), in five of six runs: the node had to be restarted. 4.3.6 was whole again at once.
     """
 
     node: str

@@ -82,10 +82,10 @@ class CutLinks(OnNode):
 
     A node of a Mnesia version that misses a peer which a third still sees calls that a partial
     partition, and pauses until the whole cluster is back (`pause_minority`). Seen on 3.10.8 with
-    one link of three cut: both its ends paused, so the third, which saw both, served alone, and no
-    quorum queue had a majority. On 4.3.6 all three went on: the two ends saw one peer each, the
-    third both. One way comes to the same: who hears nothing closes the connection after a tick
-    time. Both versions healed by themselves.
+    one link of three cut: both its ends paused, and the third, which saw both, served alone; a
+    quorum queue led there still confirmed, for Raft goes on where a broker pauses. On 4.3.6 all
+    three went on: the two ends saw one peer each, the third both. One way comes to the same: who
+    hears nothing closes the connection after a tick time. Both versions healed by themselves.
     """
 
     node: str
