@@ -5,7 +5,6 @@ from scenarios.library.alarms import DISK_ALARM, MEMORY_ALARM
 from scenarios.library.clients import (
     CLIENTS_REFUSED,
     CLIENTS_SILENT,
-    OVERLOAD,
     POISON,
     REPLAY,
     WORKER_KILLED,
@@ -61,7 +60,6 @@ SCENARIOS = (
     WORKER_KILLED,
     WORKER_WEDGED,
     WORKER_SLOW,
-    OVERLOAD,
     KILL_ALL,
     OUTAGE,
     KILL_FOLLOWER,

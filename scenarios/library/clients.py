@@ -81,12 +81,3 @@ POISON = Scenario(
     recover_s=4,
     faults=lambda cast: (cast.entry("poison", cast.target, count=60),),
 )
-
-OVERLOAD = Scenario(
-    name="overload",
-    claim="For a while three times as much is offered: the queue builds up and drains again, "
-    "urgent messages come first, and nothing is lost.",
-    for_s=8,
-    recover_s=20,
-    faults=lambda cast: (cast.entry("overload", "all", factor=3.0),),
-)
