@@ -16,11 +16,9 @@ from tests.fake_folder import FakeRun, Journal
 from tests.fake_outage import Trouble, ns
 from tests.fake_tape import Tape
 
-LATE = -1
-"""Stands for how often a request fails whose worker is stopped at its timeout."""
 END_S, EVERY_S, TRIES, TIMEOUT_S, HELD_S = 75.0, 5.0, 3, 5.0, 8.0
 STEPS = {"work.retry.1": 1000, "work.retry.2": 2000}
-QUEUES = ("work", "told", "late", "work.dead", *STEPS)
+QUEUES = ("work", "told", "work.dead", *STEPS)
 SAFE = int(Flag.PUBLISH_MANDATORY | Flag.PUBLISH_PERSISTENT)
 SILENT = Trouble("silent", "cut_clients", "client_link", 20, 24, "", parameters={"how": "silent"})
 REFUSED = Trouble("refused", "cut_clients", "client_link", 34, 50, "")
@@ -38,7 +36,6 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "reconnects": {},
     "performance": {"least_per_s": 10, "p99_ms": 100, "memory_share": 0.5},
     "consumer_timeout": {"consumer": "worker", "limit_s": HELD_S, "tolerance_s": 2},
-    "endings": {"consumer": "worker", "timed_out": "timed out"},
 }
 
 
@@ -50,33 +47,27 @@ def contract() -> Contract:
         "system": "chain", "title": "Requests and what they cause", "nodes": 1,
         "topology": {
             "exchanges": [{"name": "asks", "type": "direct"}, {"name": "tells", "type": "fanout"},
-                          {"name": "lates", "type": "fanout"},
                           {"name": "dlx", "type": "direct"}],
             "queues": [
                 {"name": "work", "type": "quorum",
                  "arguments": {"x-dead-letter-exchange": "dlx",
                                "x-dead-letter-routing-key": "work"}},
-                {"name": "told", "type": "quorum"}, {"name": "late", "type": "quorum"},
-                {"name": "work.dead", "type": "quorum"},
+                {"name": "told", "type": "quorum"}, {"name": "work.dead", "type": "quorum"},
                 *({"name": name, "type": "quorum", "arguments": {"x-message-ttl": ttl, **back}}
                   for name, ttl in STEPS.items()),
             ],
             "bindings": [{"queue": "work", **asked}, {"exchange": "tells", "queue": "told"},
-                         {"exchange": "lates", "queue": "late"},
                          {"exchange": "dlx", "queue": "work.dead", "routing_key": "work"}],
         },
         "messages": [{"name": name, "schema": {"type": "object"}, "correlation": "chain"}
-                     for name in ("Asked", "Done", "Late")],
+                     for name in ("Asked", "Done")],
         "producers": [{"name": "api", "message": "Asked", **asked, "pool": 1, "rate_per_s": 10,
                        "reconnect": {"every_ms": EVERY_S * 1000, "attempts": TRIES}}],
         "consumers": [
             {"name": "worker", "queue": "work", "workers": 2, "attempts": 3, "retry": "ladder",
              "ladder": [{"queue": name, "delay_ms": ttl} for name, ttl in STEPS.items()],
-             "timeout_ms": 5000, "notes_running": True,
-             "emits": [{"when": "done", "message": "Done", "exchange": "tells"},
-                       {"when": "timed_out", "message": "Late", "exchange": "lates"}]},
-            {"name": "teller", "queue": "told", "writes_outcome": "done"},
-            {"name": "timekeeper", "queue": "late", "writes_outcome": "timed out"},
+             "emits": [{"when": "done", "message": "Done", "exchange": "tells"}]},
+            {"name": "teller", "queue": "told"},
         ],
         "requirements": [
             {"id": f"chain-{number:02d}", "statement": f"What `{name}` holds.",
@@ -92,7 +83,7 @@ class Chain:
     def __init__(self) -> None:
         self.journal = Journal()
         self.tapes = {number: Tape(number, role) for number, role in enumerate(
-            ("locust", "worker", "worker", "teller", "drain", "timekeeper"), start=1)}  # fmt: skip
+            ("locust", "worker", "worker", "teller", "drain"), start=1)}  # fmt: skip
         self.channels: dict[tuple[int, str], int] = {}
         self.tags: dict[tuple[int, int], int] = {}
         self.sequences = dict.fromkeys(self.tapes, 0)
@@ -107,7 +98,6 @@ class Chain:
             self._link(number, "consume", 0, client="worker", queue="work", prefetch=10)
             self._link(number, "publish", 0, client=f"republish-{number}", link=0)
         self._link(4, "consume", 0, client="teller", queue="told", prefetch=10)
-        self._link(6, "consume", 0, client="timekeeper", queue="late", prefetch=10)
         for number in range(int((END_S - 5) * 10)):
             self._ask(number, round(1 + number / 10, 6))
         self._tries()
@@ -154,7 +144,7 @@ class Chain:
         who = {"sequence": sequence, "producer": 1, "attempt": pack_attempt(1, 0)}
         tape = self.tapes[1]
         tape.add(Kind.CAUSED, ns(due_s), sequence=sequence, producer=1, detail=chain)
-        fails = {3: 1, 7: 9, 11: LATE}.get(number % 20, 0)
+        fails = {3: 1, 7: 9}.get(number % 20, 0)
         extra = int(Disposition.REJECT) if fails == 9 else 0
         route = {"exchange": "asks", "routing_key": "asked", "type": "Asked", "queues": ["work"],
                  "producer": "api"}  # fmt: skip
@@ -178,12 +168,11 @@ class Chain:
         for tries in range(1, len(STEPS) + 2):
             process, where, at_s = self._take(at_s, who, chain, died)
             result = Result.TRANSIENT if tries <= fails else Result.DONE
-            result = Result.TIMED_OUT if fails == LATE else result
             tape = self.tapes[process]
             tape.add(Kind.HANDLED, ns(at_s + 0.01), **who, **where, extra=result,
                      queue=tape.name("queue", "work"))  # fmt: skip
-            if result in {Result.DONE, Result.TIMED_OUT}:
-                self._emit(process, at_s + 0.011, where, chain, late=result is Result.TIMED_OUT)
+            if result is Result.DONE:
+                self._emit(process, at_s + 0.011, where, chain)
                 tape.add(Kind.ACKED, ns(at_s + 0.02), **where)
                 return
             if tries > len(STEPS):
@@ -222,7 +211,7 @@ class Chain:
         *, redelivered: bool = False,
     ) -> dict[str, int]:  # fmt: skip
         tape, where = self.tapes[process], self._tag(process, "consume")
-        queue = {4: "told", 6: "late"}.get(process, "work")
+        queue = "told" if process == 4 else "work"
         first = (tape.name("queue", died) + 1) << 16 | 1 if died else 0
         tape.add(Kind.DELIVERED, ns(at_s), **who, **where, queue=tape.name("queue", queue),
                  priority=255, detail=first, extra=int(Death.EXPIRED) if died else 0,
@@ -230,24 +219,18 @@ class Chain:
         tape.add(Kind.CORRELATED, ns(at_s), **who, **where, detail=chain)
         return where
 
-    def _emit(
-        self, process: int, at_s: float, parent: dict[str, int], chain: int, *, late: bool
-    ) -> None:
-        """Publish the answer, and let the teller have it; or that there is none in time."""
+    def _emit(self, process: int, at_s: float, parent: dict[str, int], chain: int) -> None:
+        """Publish the answer, and let the teller have it."""
         who = {"sequence": self._number(process), "producer": process,
                "attempt": pack_attempt(process, 0)}  # fmt: skip
         self.tapes[process].add(Kind.CAUSED, ns(at_s), **who, **parent, detail=chain)
-        done = {"exchange": "tells", "routing_key": "", "type": "Done", "queues": ["told"],
-                "emitted_by": "worker"}  # fmt: skip
-        told = {**done, "exchange": "lates", "type": "Late", "queues": ["late"]}
-        self._publish(process, at_s, who, told if late else done)
-        listener, queue, outcome = (6, "late", "timed out") if late else (4, "told", "done")
-        where = self._deliver(listener, at_s + 0.003, who, chain, None)
-        tape = self.tapes[listener]
+        route = {"exchange": "tells", "routing_key": "", "type": "Done", "queues": ["told"],
+                 "emitted_by": "worker"}  # fmt: skip
+        self._publish(process, at_s, who, route)
+        where = self._deliver(4, at_s + 0.003, who, chain, None)
+        tape = self.tapes[4]
         tape.add(Kind.HANDLED, ns(at_s + 0.004), **who, **where, extra=Result.DONE,
-                 queue=tape.name("queue", queue))  # fmt: skip
-        tape.add(Kind.OUTCOME, ns(at_s + 0.0045), **who, **where,
-                 detail=tape.name("outcome", outcome))  # fmt: skip
+                 queue=tape.name("queue", "told"))  # fmt: skip
         tape.add(Kind.ACKED, ns(at_s + 0.005), **where)
 
     def _bury(self, who: dict[str, int], died: str | None) -> None:
@@ -310,8 +293,7 @@ class Chain:
         }  # fmt: skip
         plan = {"seed": 1, "episodes": []}
         samples = [{"time_ns": ns(at), "memory": {"r1": [100, 400]}} for at in range(2, 70, 5)]
-        tapes = list(self.tapes.values())
-        return FakeRun(manifest, plan, self.journal, tapes, samples, [], running=())
+        return FakeRun(manifest, plan, self.journal, list(self.tapes.values()), samples, [])
 
 
 @cache

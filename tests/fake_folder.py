@@ -6,12 +6,10 @@ judged always went through files, as a real run does.
 
 import hashlib
 import json
-import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gameday.history import endings
 from gameday.history.records import Kind
 from tests.fake_broker import SECOND, ZERO_NS
 from tests.fake_episodes import EPISODE_S, EPISODES, FAULT_AFTER_S, FAULT_S, STEADY_S
@@ -68,7 +66,6 @@ class FakeRun:
     generator: list[dict[str, Any]]
     ledgers_of: str | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
-    running: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, simulation: "Simulation") -> "FakeRun":
@@ -94,8 +91,6 @@ class FakeRun:
         if self.log:
             (folder / "logs").mkdir(exist_ok=True)
             _lines(folder / "logs" / "services.jsonl", self.log)
-        if self.running is not None:
-            _note_running(folder / endings.FILE_NAME, self.running)
         metrics = folder / "metrics"
         metrics.mkdir(exist_ok=True)
         _lines(metrics / "samples.jsonl", self.samples)
@@ -105,15 +100,6 @@ class FakeRun:
 
 def _json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1))
-
-
-def _note_running(path: Path, chains: tuple[str, ...]) -> None:
-    """Write what a system's workers have noted as running, as their store has it."""
-    path.parent.mkdir(exist_ok=True)
-    with sqlite3.connect(path) as store:
-        for table in endings.TABLES:
-            store.execute(table)
-        store.executemany("INSERT INTO running VALUES (?)", [(chain,) for chain in chains])
 
 
 def _lines(path: Path, lines: list[dict[str, Any]]) -> None:

@@ -202,11 +202,6 @@ class Consumer(Part):
     """What it publishes when it has handled a message."""
     idempotent: bool = False
     """Whether it takes effect once for each message, whatever is redelivered or replayed."""
-    notes_running: bool = False
-    """Whether it notes that the work of a message's chain (`correlation`) runs."""
-    writes_outcome: str | None = None
-    """What it writes down, once, as the outcome of the chain of each message that it has handled;
-    the note that its work runs is then removed."""
     attempts: PositiveInt = 3
     """Tries of one message, the first included."""
     retry_header: str = "x-retry-count"

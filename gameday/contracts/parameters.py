@@ -45,7 +45,6 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "in_progress": ("consumer", "at_once", "for_s"),
     "effectiveness": ("queue", "priority_from", "reduction"),
     "starvation": ("queue", "limit_s", "fault_classes"),
-    "endings": ("consumer", "timed_out", "least"),
     "routed": ("messages", "least"),
     "correlation": ("least",),
     "ladder": ("consumers", "tolerance_ms"),
@@ -102,10 +101,6 @@ NAMES: dict[str, tuple[str, Callable[[Contract], list[str]]]] = {
     "states": ("", lambda _: list(STATES)),
     "levels": ("", lambda _: list(LEVELS)),
     "verdicts": ("", lambda _: list(VERDICTS)),
-    "timed_out": (
-        "consumers",
-        lambda contract: [c.writes_outcome for c in contract.consumers if c.writes_outcome],
-    ),
 }
 """By parameter, the section of the contract and the names in it that its value is from."""
 

@@ -43,7 +43,6 @@ CheckName = Literal[
     "in_progress",
     "effectiveness",
     "starvation",
-    "endings",
     "routed",
     "correlation",
     "ladder",

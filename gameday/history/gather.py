@@ -45,7 +45,6 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.CANCELLED: ("time", "channel", "queue"),
     Kind.CONNECT_FAILED: ("time", "tag", "detail", "extra"),
     Kind.CORRELATED: (*NAMED, "detail"),
-    Kind.OUTCOME: (*NAMED, "detail"),
     Kind.CAUSED: (*NAMED, "detail"),
     Kind.DRAIN_EMPTY: ("time", "queue"),
     Kind.EFFECT: ("time", "sequence", "producer", "attempt", "detail"),
@@ -73,7 +72,6 @@ TABLE_OF_DETAIL = {
     Kind.UNKNOWN: "reason",
     Kind.FAILED: "reason",
     Kind.EFFECT: "effect",
-    Kind.OUTCOME: "outcome",
     Kind.CONNECT_FAILED: "link",
     Kind.POISONED: "poison",
 }
@@ -158,7 +156,7 @@ def _of_ledger(
     words = np.ascontiguousarray(ledger.records).view("<u8").reshape(-1, DTYPE.itemsize // 8)
     local = {
         table: names.local(table, ledger.tables.get(table, {}))
-        for table in ("queue", "route", "reason", "effect", "deaths", "link", "poison", "outcome")
+        for table in ("queue", "route", "reason", "effect", "deaths", "link", "poison")
     }
     digests = _digests(ledger, names)
     opened = {

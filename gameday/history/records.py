@@ -34,7 +34,6 @@ consumer's republish never share a name. A *copy* is an attempt in one queue.
 | CORRELATED | consuming | delivery tag | the attempt's | 0 | 0 | correlation's | 0 |
 | CAUSED | consuming, 0 | parent's delivery tag, 0 | the child's | 0 | 0 | correlation's | 0 |
 | EFFECT | 0 | 0 | the message's | 0 | 0 | key (names) | 0 |
-| OUTCOME | consuming | delivery tag | the attempt's | 0 | 0 | outcome (names) | 0 |
 
 Lag is the time since the message was due. `channel`, `queue` and `detail` (where it says *names*
 or *table*) are indices into the side file's tables: see `ledger.py`. In DELIVERED,
@@ -115,7 +114,6 @@ class Kind(IntEnum):
     DRAINED = 30
     DRAIN_EMPTY = 31
     EFFECT = 40
-    OUTCOME = 41  # The application has written down how the work of a chain ended, once.
 
 
 class Flag(IntFlag):

@@ -192,8 +192,6 @@ class Consumer:
             self._in_hand.add(held)
             if self._contract.parallel > 1:
                 self._reader.note(Kind.STARTED, index, delivery)
-            if self._contract.notes_running:
-                self._note_running(delivery)
             service_ms = self._contract.service_ms + self.delay_ms
             timed_out = False
             if service_ms or self.served.delivered % YIELD_EVERY == 0:
@@ -212,21 +210,7 @@ class Consumer:
         self.served.handled += result in {Result.DONE, Result.TIMED_OUT}
         if result is Result.DONE and self._tools.effects is not None:
             self._tools.effects.take(delivery)
-        if result is Result.DONE and self._contract.writes_outcome is not None:
-            self._write_outcome(index, delivery, self._contract.writes_outcome)
         if self.on_handled is not None:
             self.on_handled(delivery, result)
         if self._contract.manual_ack:
             self._settler.settle(index, delivery, result)
-
-    def _note_running(self, delivery: Delivery) -> None:
-        """Note that the work of a message's chain runs, where the body says which that is."""
-        chain = self._emitter.correlation(delivery) if self._emitter is not None else None
-        if chain is not None and self._tools.outcomes is not None:
-            self._tools.outcomes.begin(chain)
-
-    def _write_outcome(self, index: int, delivery: Delivery, outcome: str) -> None:
-        """Write down how the work of a message's chain ended."""
-        chain = self._emitter.correlation(delivery) if self._emitter is not None else None
-        if chain is not None and self._tools.outcomes is not None:
-            self._tools.outcomes.end(index, delivery, chain, outcome)

@@ -28,7 +28,6 @@ from gameday.traffic.eventbus import EventBus
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Blend, Route, Sequences, Source
-from gameday.traffic.outcome_store import OutcomeStore
 from gameday.traffic.publisher import Front, Publisher
 from gameday.traffic.sender import Sender
 from gameday.traffic.service_log import ServiceLog
@@ -80,8 +79,6 @@ class Session:
         declares = used_by_consumer(self.contract.topology, contract) if contract.declares else None
         validate = validator(self.contract, contract.queue)
         tools = replace(self.tools, validate=validate, declares=declares)
-        if contract.notes_running or contract.writes_outcome is not None:
-            tools = replace(tools, outcomes=OutcomeStore(self.folder, self.ledger))
         if contract.idempotent:
             store = EffectStore(self.folder, contract.name, self.ledger)
             tools = replace(tools, effects=store)

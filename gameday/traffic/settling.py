@@ -23,7 +23,6 @@ from gameday.traffic.handler import Handler
 from gameday.traffic.identity import Identity
 from gameday.traffic.link import Link, Target
 from gameday.traffic.messages import Outgoing, Route
-from gameday.traffic.outcome_store import OutcomeStore
 from gameday.traffic.sender import Sender
 from gameday.traffic.validation import Validate
 
@@ -54,7 +53,6 @@ class Tools:
     counts: dict[tuple[int, int], int]
     emitters: Mapping[str, Emitter] = field(default_factory=dict)
     effects: EffectStore | None = None
-    outcomes: OutcomeStore | None = None
     declares: Topology | None = None
 
 

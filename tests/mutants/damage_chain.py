@@ -1,7 +1,7 @@
 """Damages to a run whose consumers emit, climb a ladder, and are taken to task."""
 # ruff: noqa: D401  # The docstring of a damage says what has gone wrong.
 
-from gameday.history.records import Kind, Result
+from gameday.history.records import Kind
 from tests.fake_broker import SECOND
 from tests.fake_chain import STEPS, TOLD_S, WEDGED
 from tests.fake_folder import FakeRun
@@ -195,53 +195,3 @@ def never_weigh_memory(run: FakeRun) -> None:
     """Nobody asks a broker how much memory it uses."""
     for sample in run.samples:
         del sample["memory"]
-
-
-def _outcomes(run: FakeRun, outcome: str) -> tuple[Tape, list[Row]]:
-    """Return who writes an outcome down, and what it wrote."""
-    tape = run.tapes[5] if outcome == "timed out" else run.tapes[3]
-    return tape, tape.of(Kind.OUTCOME)
-
-
-def call_a_time_out_done(run: FakeRun) -> None:
-    """What timed out is written down as done."""
-    tape, rows = _outcomes(run, "timed out")
-    rows[3].detail = tape.name("outcome", "done")
-
-
-def call_an_answer_late(run: FakeRun) -> None:
-    """What was answered is written down as timed out."""
-    tape, rows = _outcomes(run, "done")
-    rows[3].detail = tape.name("outcome", "timed out")
-
-
-def write_a_time_out_down_twice(run: FakeRun) -> None:
-    """One that timed out is written down again when its message comes again."""
-    tape, rows = _outcomes(run, "timed out")
-    row = rows[3]
-    tape.add(Kind.OUTCOME, row.time_ns + 1, sequence=row.sequence, producer=row.producer,
-             attempt=row.attempt, channel=row.channel, tag=row.tag, detail=row.detail)  # fmt: skip
-
-
-def forget_a_time_out(run: FakeRun) -> None:
-    """Nobody writes down that one timed out."""
-    tape, rows = _outcomes(run, "timed out")
-    tape.rows.remove(rows[3])
-
-
-def leave_one_running(run: FakeRun) -> None:
-    """The note that one runs is never removed."""
-    run.running = ("chain-7",)
-
-
-def note_nothing(run: FakeRun) -> None:
-    """No worker notes what runs."""
-    run.running = None
-
-
-def never_time_out(run: FakeRun) -> None:
-    """No handler is ever stopped at its timeout, and nobody says that one was."""
-    for tape in run.tapes:
-        for row in tape.of(Kind.HANDLED):
-            row.extra = Result.DONE if row.extra == Result.TIMED_OUT else row.extra
-    run.tapes[5].rows = [row for row in run.tapes[5].rows if row.kind != Kind.OUTCOME]

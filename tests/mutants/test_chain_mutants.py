@@ -39,13 +39,6 @@ CHAIN = {
     "handle_few": Claim("performance", "fail", "a second were handled"),
     "eat_memory": Claim("performance", "fail", "98% of its memory limit"),
     "never_weigh_memory": Claim("performance", "unknown", "never sampled"),
-    "call_a_time_out_done": Claim("endings", "fail", "as something else"),
-    "call_an_answer_late": Claim("endings", "fail", "and had not"),
-    "write_a_time_out_down_twice": Claim("endings", "fail", "more than once"),
-    "forget_a_time_out": Claim("endings", "fail", "nobody wrote that down"),
-    "leave_one_running": Claim("endings", "fail", "noted as running for ever"),
-    "note_nothing": Claim("endings", "unknown", "nobody noted"),
-    "never_time_out": Claim("endings", "unknown", "0 timed out"),
 }
 FAMILIES = ((damage_chain, CHAIN),)
 

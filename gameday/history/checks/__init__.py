@@ -12,7 +12,6 @@ from gameday.history.checks.cluster import boots, health, members, topology
 from gameday.history.checks.concurrency import in_progress
 from gameday.history.checks.controls import controls
 from gameday.history.checks.dead import dead_letters
-from gameday.history.checks.endings import endings
 from gameday.history.checks.eventbus import calls, degraded, drops
 from gameday.history.checks.exposure import exposure
 from gameday.history.checks.harness import drain, failures, foreign, generator, ledgers, processes
@@ -72,7 +71,6 @@ CHECKS: dict[str, Check] = {
     "in_progress": in_progress,
     "effectiveness": effectiveness,
     "starvation": starvation,
-    "endings": endings,
     "routed": routed,
     "correlation": correlation,
     "ladder": ladder,
