@@ -100,8 +100,9 @@ def prefetch_hides_priority(design: Design) -> Iterator[Hit]:
 
 
 def _held_ms(consumer: Consumer) -> float:
-    """Return how long the last of what a consumer holds waits in its hands."""
-    return (consumer.prefetch - 1) * consumer.service_ms / consumer.parallel
+    """Return how long the last of what a consumer holds waits in its hands for a free handler."""
+    waiting = max(0, consumer.prefetch - consumer.parallel)
+    return waiting * consumer.service_ms / consumer.parallel
 
 
 def _keeps_priorities(design: Design, queue: QueueRow) -> bool:
