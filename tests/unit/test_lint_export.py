@@ -1,10 +1,13 @@
 """An exported definitions.json: what only exports have, and where in the file it is."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lint_shop import NEW, OLD, told
 
 from gameday.contracts.definitions import to_definitions
@@ -235,3 +238,83 @@ def test_rows_of_one_host_belong_together_named_or_not(tmp_path: Path) -> None:
     linted = lint(tmp_path, {"queues": [queue("a")], "policies": [policy]})
 
     assert places(linted, "expiring-queue") == ["warning $.policies[0].definition.expires"]
+
+
+NAMES = st.sampled_from(["", "a", "b", "c", "a.b", "amq.topic"])
+VALUES = st.one_of(st.integers(-1, 40), NAMES, st.sampled_from(["at-least-once", "reject-publish"]))
+KEYS = (
+    "message-ttl",
+    "expires",
+    "max-length",
+    "overflow",
+    "dead-letter-exchange",
+    "dead-letter-routing-key",
+    "dead-letter-strategy",
+    "delivery-limit",
+    "quorum-initial-group-size",
+    "max-priority",
+    "ha-mode",
+    "alternate-exchange",
+)
+QUEUES = st.builds(
+    queue,
+    NAMES,
+    durable=st.booleans(),
+    auto_delete=st.booleans(),
+    exclusive=st.booleans(),
+    type=st.sampled_from(["classic", "quorum", "stream", None]),
+    arguments=st.dictionaries(st.sampled_from([f"x-{key}" for key in KEYS]), VALUES),
+)
+EXCHANGES = st.builds(
+    exchange,
+    NAMES,
+    st.sampled_from(["direct", "topic", "fanout", "headers", "x-random"]),
+    **{"alternate-exchange": NAMES},
+)
+BINDINGS = st.builds(binding, NAMES, NAMES, NAMES, st.sampled_from(["queue", "exchange"]))
+POLICIES = st.fixed_dictionaries(
+    {
+        "name": NAMES,
+        "pattern": st.sampled_from(["", "^a", "(", "b$"]),
+        "apply-to": st.sampled_from(["queues", "exchanges", "all", "quorum_queues"]),
+        "definition": st.dictionaries(st.sampled_from(KEYS), VALUES),
+        "priority": st.integers(0, 2),
+    },
+)
+EXPORTS = st.fixed_dictionaries(
+    {
+        "queues": st.lists(QUEUES, max_size=4),
+        "exchanges": st.lists(EXCHANGES, max_size=3),
+        "bindings": st.lists(BINDINGS, max_size=5),
+        "policies": st.lists(POLICIES, max_size=2),
+    },
+)
+
+
+@given(EXPORTS, st.sampled_from([OLD, "4.0.5", NEW]), st.integers(1, 3))
+def test_whatever_brokers_export_is_linted(
+    tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any], version: str, nodes: int
+) -> None:
+    """No topology makes lint fail, every place is in the file, and nothing is said twice."""
+    linted = lint(tmp_path_factory.mktemp("export"), data, version, nodes)
+    said = [(each.id, each.place.field, each.found) for each in linted.findings]
+    assert len(said) == len(set(said))
+    assert all(field.startswith("$") and field != "$" for _, field, _ in said)
+
+
+def test_thousands_of_queues_are_linted_in_seconds(tmp_path: Path) -> None:
+    """Two thousand queues take less than ten seconds, and usually half of one."""
+    count = 2000
+    arguments = {"x-dead-letter-exchange": "dead"}
+    rows = {
+        "exchanges": [exchange("jobs", "direct"), exchange("dead", "fanout")],
+        "queues": [queue(f"q{i}", arguments=arguments) for i in range(count)] + [queue("end")],
+        "bindings": [binding("jobs", f"q{i}", f"k{i}") for i in range(count)]
+        + [binding("dead", "end", "")],
+    }
+
+    begun = time.perf_counter()
+    linted = lint(tmp_path, rows)
+
+    assert time.perf_counter() - begun < 10
+    assert linted.count("error") == 0
