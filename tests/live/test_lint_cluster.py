@@ -114,12 +114,12 @@ def test_queues_of_one_node_stop_or_end_with_it(stand: Stand) -> None:
             said = refusal(
                 lambda: channel.queue_declare("brief", passive=True), ChannelClosedByBroker
             )
-            assert "no queue 'brief'" in said
+            assert "(404," in said
     stand.broker.wait_healthy(30)
     counts = stand.counts()
     assert counts["most"] == 0
     assert counts["lone"] + counts["least"] == 2, "its own, and what least kept or has handed over"
-    assert "brief" not in counts
+    assert not counts.get("brief"), "it is deleted, or made anew without its message"
 
 
 def test_two_members_stop_where_three_go_on(stand: Stand) -> None:
@@ -174,13 +174,16 @@ TICK = '{where: erlang, versions: "", value: "-kernel net_ticktime 3", reason: r
 DETECTORS = {"quorum-detector-slow", "tick-too-slow"}
 
 
-def test_a_silent_cut_is_noticed_when_the_detectors_look(mnesia: None, stand: Stand) -> None:
-    """With these settings one second is not kept, by either kind of queue, and ten are."""
+def test_a_silent_cut_is_noticed_when_the_detectors_look(stand: Stand) -> None:
+    """With these settings 300 ms are not kept, by either kind of queue, and ten seconds are."""
+    mirrors = stand.cluster.version.startswith("3.")
+    rules = DETECTORS if mirrors else DETECTORS - {"tick-too-slow"}
     settings = f"{POLL}, {TICK}"
-    assert stand.found_in(design(settings, 1000)) >= DETECTORS
+    assert stand.found_in(design(settings, 300)) >= rules
     assert not stand.found_in(design(settings, 10_000)) & DETECTORS
-    stand.policy("ha-all", "^m", ha_mode="all", ha_sync_mode="automatic")
-    stand.declare(quorum("q"), queue("m"))
+    if mirrors:
+        stand.policy("ha-all", "^m", ha_mode="all", ha_sync_mode="automatic")
+    stand.declare(quorum("q"), queue("m") if mirrors else quorum("m"))
     stand.broker.move_leaders(stand.vhost, ["q", "m"], "r3")
     with stand.channel() as to_q, stand.channel() as to_m:
         publish_again(to_q, "q")
@@ -190,7 +193,7 @@ def test_a_silent_cut_is_noticed_when_the_detectors_look(mnesia: None, stand: St
         slow, _ = later(lambda: publish_again(to_m, "m"))
         gaps = {"q": quick.result(timeout=20) - begun, "m": slow.result(timeout=20) - begun}
         stand.cluster.mend(AWAY)
-    assert all(1 < gap_s < 10 for gap_s in gaps.values()), gaps
+    assert all(0.3 < gap_s < 10 for gap_s in gaps.values()), gaps
 
 
 IGNORE = "cluster_partition_handling = ignore"

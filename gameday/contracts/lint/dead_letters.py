@@ -161,7 +161,7 @@ RULES = (
         "its node is down, it is lost, though it was confirmed to its publisher.",
         "Make it a quorum queue with x-dead-letter-strategy: at-least-once and x-overflow: "
         "reject-publish; classic queues cannot.",
-        f"{DLX}#safety; seen on 3.10.8",
+        f"{DLX}#safety; seen on 3.10.8 and 4.3.6",
         unconfirmed,
     ),
     Rule(

@@ -75,7 +75,7 @@ RULES = (
         "and its messages wait there; new ones are returned or dropped. With that node's disk they "
         "are lost.",
         "Make it a quorum queue, unless waiting for its node is acceptable.",
-        "https://www.rabbitmq.com/docs/classic-queues; seen on 3.10.8",
+        "https://www.rabbitmq.com/docs/classic-queues; seen on 3.10.8 and 4.3.6",
         classic_on_one_node,
     ),
 )
