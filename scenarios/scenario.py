@@ -45,6 +45,11 @@ class Cast:
         return f"leader of {self.target}"
 
     @property
+    def busiest(self) -> str:
+        """The producer of the highest rate."""
+        return max(self.contract.producers, key=lambda each: each.rate_per_s).name
+
+    @property
     def consumer(self) -> Consumer:
         """The service that consumes the target."""
         for each in self.contract.consumers:

@@ -14,6 +14,7 @@ from tests.fakes import BUGS
 from tests.mutants.test_chain_mutants import FAMILIES as CHAIN_FAMILIES
 from tests.mutants.test_mutants import FAMILIES
 from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
+from tests.mutants.test_timeout_mutants import FAMILIES as TIMEOUT_FAMILIES
 from tests.write_faults import DOCUMENT, document, live_tests
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +28,11 @@ LISTED: dict[str, tuple[Path, Iterable[str]]] = {
     "Checks": (CATALOGUE, {**CHECKS, **HARNESS}),
     "Mutants": (
         RECORD,
-        [name for _, claims in (*FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES) for name in claims],
+        [
+            name
+            for _, claims in (*FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES, *TIMEOUT_FAMILIES)
+            for name in claims
+        ],
     ),
     "A broker or a client that misbehaves": (RECORD, BUGS),
 }

@@ -202,6 +202,11 @@ class Consumer(Part):
     """What it publishes when it has handled a message."""
     idempotent: bool = False
     """Whether it takes effect once for each message, whatever is redelivered or replayed."""
+    tracks: bool = False
+    """Whether it keeps a working state for each message's correlation id from when it begins."""
+    stores: str | None = None
+    """The status that it stores, once, for the correlation id of each message, whose working
+    state it clears."""
     attempts: PositiveInt = 3
     """Tries of one message, the first included."""
     retry_header: str = "x-retry-count"

@@ -45,6 +45,7 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "in_progress": ("consumer", "at_once", "for_s"),
     "effectiveness": ("queue", "priority_from", "reduction"),
     "starvation": ("queue", "limit_s", "fault_classes"),
+    "timeouts_apart": ("consumer",),
     "routed": ("messages", "least"),
     "correlation": ("least",),
     "ladder": ("consumers", "tolerance_ms"),

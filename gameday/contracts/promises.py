@@ -43,6 +43,7 @@ CheckName = Literal[
     "in_progress",
     "effectiveness",
     "starvation",
+    "timeouts_apart",
     "routed",
     "correlation",
     "ladder",

@@ -190,8 +190,7 @@ class Consumer:
             index, delivery = self._waiting.popleft()
             held = index, delivery.tag
             self._in_hand.add(held)
-            if self._contract.parallel > 1:
-                self._reader.note(Kind.STARTED, index, delivery)
+            self._begin(index, delivery)
             service_ms = self._contract.service_ms + self.delay_ms
             timed_out = False
             if service_ms or self.served.delivered % YIELD_EVERY == 0:
@@ -200,6 +199,21 @@ class Consumer:
             if held in self._in_hand:
                 self._settle(index, delivery, timed_out=timed_out)
                 self._in_hand.discard(held)
+
+    def _begin(self, index: int, delivery: Delivery) -> None:
+        if self._contract.parallel > 1:
+            self._reader.note(Kind.STARTED, index, delivery)
+        identifier = self._tracked(delivery) if self._contract.tracks else None
+        if identifier is not None and self._tools.states is not None:
+            self._tools.states.begin(identifier)
+
+    def _tracked(self, delivery: Delivery) -> str | None:
+        return None if self._emitter is None else self._emitter.correlation(delivery)
+
+    def _store(self, delivery: Delivery) -> None:
+        identifier = self._tracked(delivery) if self._contract.stores else None
+        if identifier and self._contract.stores and self._tools.states is not None:
+            self._tools.states.end(identifier, self._contract.stores, delivery)
 
     def _settle(self, index: int, delivery: Delivery, *, timed_out: bool) -> None:
         if self._handler.is_used_up(delivery):
@@ -210,6 +224,8 @@ class Consumer:
         self.served.handled += result in {Result.DONE, Result.TIMED_OUT}
         if result is Result.DONE and self._tools.effects is not None:
             self._tools.effects.take(delivery)
+        if result is Result.DONE:
+            self._store(delivery)
         if self.on_handled is not None:
             self.on_handled(delivery, result)
         if self._contract.manual_ack:

@@ -40,7 +40,7 @@ class Emitter:
         """
         if delivery.who is not None and delivery.who.fail == PERMANENT:
             return
-        correlation = self._correlation(delivery)
+        correlation = self.correlation(delivery)
         if correlation is not None:
             self._write(Kind.CORRELATED, channel, delivery, delivery, correlation)
 
@@ -53,7 +53,7 @@ class Emitter:
             and each.of in {None, delivery.properties.type}
             and _drawn(delivery, each.share)
         ]
-        correlation = self._correlation(delivery) if chosen else None
+        correlation = self.correlation(delivery) if chosen else None
         return [self._message(each, channel, delivery, correlation) for each in chosen]
 
     def _message(
@@ -83,7 +83,7 @@ class Emitter:
             producer=message.producer, attempt=attempt, detail=chain,
         )  # fmt: skip
 
-    def _correlation(self, delivery: Delivery) -> str | None:
+    def correlation(self, delivery: Delivery) -> str | None:
         """Read the correlation id from a body; none where the type has none, or it is broken."""
         name = self.correlations.get(delivery.properties.type or "")
         if name is None:

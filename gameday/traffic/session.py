@@ -32,6 +32,7 @@ from gameday.traffic.publisher import Front, Publisher
 from gameday.traffic.sender import Sender
 from gameday.traffic.service_log import ServiceLog
 from gameday.traffic.settling import Tools
+from gameday.traffic.states import StateStore
 from gameday.traffic.ticks import TickJob
 from gameday.traffic.validation import validator
 
@@ -79,6 +80,8 @@ class Session:
         declares = used_by_consumer(self.contract.topology, contract) if contract.declares else None
         validate = validator(self.contract, contract.queue)
         tools = replace(self.tools, validate=validate, declares=declares)
+        if contract.tracks or contract.stores:
+            tools = replace(tools, states=StateStore(self.folder, self.ledger))
         if contract.idempotent:
             store = EffectStore(self.folder, contract.name, self.ledger)
             tools = replace(tools, effects=store)

@@ -24,6 +24,7 @@ from gameday.traffic.identity import Identity
 from gameday.traffic.link import Link, Target
 from gameday.traffic.messages import Outgoing, Route
 from gameday.traffic.sender import Sender
+from gameday.traffic.states import StateStore
 from gameday.traffic.validation import Validate
 
 OWN_PRODUCER_ATTEMPTS = 32
@@ -52,6 +53,7 @@ class Tools:
     validate: Validate
     counts: dict[tuple[int, int], int]
     emitters: Mapping[str, Emitter] = field(default_factory=dict)
+    states: StateStore | None = None
     effects: EffectStore | None = None
     declares: Topology | None = None
 

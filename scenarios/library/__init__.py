@@ -5,6 +5,7 @@ from scenarios.library.alarms import DISK_ALARM, MEMORY_ALARM
 from scenarios.library.clients import (
     CLIENTS_REFUSED,
     CLIENTS_SILENT,
+    OVERLOAD,
     POISON,
     REPLAY,
     WORKER_KILLED,
@@ -52,6 +53,7 @@ SCENARIOS = (
     PARTITION_SILENT,
     DISK_ALARM,
     MEMORY_ALARM,
+    OVERLOAD,
     POISON,
     REPLAY,
     CLIENTS_REFUSED,

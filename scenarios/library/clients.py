@@ -73,6 +73,15 @@ REPLAY = Scenario(
     faults=lambda cast: (cast.entry("replay", cast.target),),
 )
 
+OVERLOAD = Scenario(
+    name="overload",
+    claim="The busiest service offers three times its rate, more than is served: queues grow, the "
+    "urgent are served in time, and when it is over the backlog goes.",
+    for_s=10,
+    recover_s=20,
+    faults=lambda cast: (cast.entry("overload", cast.busiest),),
+)
+
 POISON = Scenario(
     name="poison",
     claim="A burst of messages that nobody can handle ends in the dead-letter queues, and good "

@@ -31,6 +31,7 @@ from gameday.history.checks.schemas import schemas
 from gameday.history.checks.sla import sla
 from gameday.history.checks.stops import graceful_stop
 from gameday.history.checks.ticks import ticks
+from gameday.history.checks.timeouts import timeouts_apart
 from gameday.history.checks.urgency import effectiveness, starvation
 from gameday.history.checks.wedged import wedged
 from gameday.history.finding import Finding, Status, unknown
@@ -71,6 +72,7 @@ CHECKS: dict[str, Check] = {
     "in_progress": in_progress,
     "effectiveness": effectiveness,
     "starvation": starvation,
+    "timeouts_apart": timeouts_apart,
     "routed": routed,
     "correlation": correlation,
     "ladder": ladder,
