@@ -28,7 +28,7 @@ RULES = (
         "quorum-below-three",
         "warning",
         "It needs a majority of its members: with two, the loss of either stops it; with one, that "
-        "node alone has the messages. It stores more than a classic queue and survives no more.",
+        "node alone has the messages, and it outlives the loss of no node.",
         "Run three nodes or more, and leave the group size at its default.",
         "https://www.rabbitmq.com/docs/quorum-queues#replication-factor; seen on 3.10.8 and 4.3.6",
         quorum_below_three,
