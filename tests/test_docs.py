@@ -12,6 +12,7 @@ from gameday.history.checks import CHECKS, HARNESS
 from scenarios.suites import scenario_names
 from tests.fakes import BUGS
 from tests.mutants.test_chain_mutants import FAMILIES as CHAIN_FAMILIES
+from tests.mutants.test_declaring_mutants import FAMILIES as DECLARING_FAMILIES
 from tests.mutants.test_mutants import FAMILIES
 from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
 from tests.mutants.test_timeout_mutants import FAMILIES as TIMEOUT_FAMILIES
@@ -22,17 +23,17 @@ CATALOGUE = ROOT / "docs" / "catalogue.md"
 RECORD = ROOT / "docs" / "track-record.md"
 EXIT_CODES = {"0", "1", "2", "3", "4", "130"}
 
+EVERY_FAMILY = (
+    *FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES, *TIMEOUT_FAMILIES, *DECLARING_FAMILIES,
+)  # fmt: skip
+
 LISTED: dict[str, tuple[Path, Iterable[str]]] = {
     "Scenarios": (CATALOGUE, scenario_names()),
     "Faults": (CATALOGUE, KINDS),
     "Checks": (CATALOGUE, {**CHECKS, **HARNESS}),
     "Mutants": (
         RECORD,
-        [
-            name
-            for _, claims in (*FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES, *TIMEOUT_FAMILIES)
-            for name in claims
-        ],
+        [name for _, claims in EVERY_FAMILY for name in claims],
     ),
     "A broker or a client that misbehaves": (RECORD, BUGS),
 }

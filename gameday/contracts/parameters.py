@@ -29,6 +29,8 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "members": ("queues", "replicas"),
     "health": (),
     "schemas": ("messages",),
+    "declarations": (),
+    "unroutable": ("least",),
     "duplicates_flag": ("queues",),
     "effects": ("queues", "repeats"),
     "graceful_stop": ("consumer", "limit_s"),

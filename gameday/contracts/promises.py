@@ -27,6 +27,8 @@ CheckName = Literal[
     "members",
     "health",
     "schemas",
+    "declarations",
+    "unroutable",
     "duplicates_flag",
     "effects",
     "graceful_stop",

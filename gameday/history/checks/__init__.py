@@ -12,6 +12,7 @@ from gameday.history.checks.cluster import boots, health, members, topology
 from gameday.history.checks.concurrency import in_progress
 from gameday.history.checks.controls import controls
 from gameday.history.checks.dead import dead_letters
+from gameday.history.checks.declaring import declarations, unroutable
 from gameday.history.checks.eventbus import calls, degraded, drops
 from gameday.history.checks.exposure import exposure
 from gameday.history.checks.harness import drain, failures, foreign, generator, ledgers, processes
@@ -56,6 +57,8 @@ CHECKS: dict[str, Check] = {
     "members": members,
     "health": health,
     "schemas": schemas,
+    "declarations": declarations,
+    "unroutable": unroutable,
     "duplicates_flag": duplicates_flag,
     "effects": effects,
     "graceful_stop": graceful_stop,

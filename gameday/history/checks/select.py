@@ -32,3 +32,13 @@ def deliveries_in(history: History, queues: Iterable[str] | None) -> Array:
     if not len(inside):
         return np.zeros(len(copy), bool)
     return np.where(copy >= 0, inside[copy], queue_mask(history, queues)[history.deliveries.queue])
+
+
+def routes_of(history: History, exchange: str, routing_key: str, queue: str) -> list[int]:
+    """Return the routes of a key on an exchange that lead to this one queue and no other."""
+    return [
+        number
+        for number, route in enumerate(history.names.list("route"))
+        if (route["exchange"], route["routing_key"]) == (exchange, routing_key)
+        and list(route.get("queues", ())) == [queue]
+    ]
