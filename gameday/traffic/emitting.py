@@ -13,9 +13,8 @@ from time import monotonic_ns
 
 from gameday.contracts.model import Consumer, Emission
 from gameday.history.ledger import LedgerWriter
-from gameday.history.records import Kind, pack_attempt
+from gameday.history.records import Disposition, Kind, pack_attempt
 from gameday.traffic.deliveries import Delivery
-from gameday.traffic.identity import PERMANENT
 from gameday.traffic.messages import GOOD, Outgoing, Source
 
 WHOLE = 1 << 32
@@ -38,7 +37,7 @@ class Emitter:
 
         What is broken on purpose may be broken there.
         """
-        if delivery.who is not None and delivery.who.fail == PERMANENT:
+        if delivery.who is not None and delivery.who.expect != Disposition.ACK:
             return
         correlation = self.correlation(delivery)
         if correlation is not None:

@@ -108,6 +108,9 @@ class Template:
         )
 
     def _body_frames(self, body: bytes) -> tuple[bytes, ...]:
+        """Cut a body into frames; an empty one has none, and the broker refuses an empty frame."""
+        if not body:
+            return ()
         if len(body) <= self._body_max:
             return _FRAME.pack(3, self._channel, len(body)), body, FRAME_END
         parts = range(0, len(body), self._body_max)

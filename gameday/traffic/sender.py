@@ -169,10 +169,11 @@ class Sender:
             self._answered(link, lane.tag, positive=True, multiple=False)
 
     def _wait_for_a_connection(self, message: Outgoing) -> None:
-        """Hold a message while the pool tries to connect; where it has given up, try anew."""
-        self._tell_if_given_up()
-        for link in self._lanes:
-            link.ask()
+        """Hold a message while the pool tries to connect; once all of it gave up, try anew."""
+        if all(link.gave_up for link in self._lanes):
+            self._tell_if_given_up()
+            for link in self._lanes:
+                link.ask()
         message.held |= Flag.PUBLISH_HELD_DISCONNECTED
         self.tally.held += 1
         self._held.append(message)

@@ -5,6 +5,7 @@ from scenarios.library.alarms import DISK_ALARM, MEMORY_ALARM
 from scenarios.library.clients import (
     CLIENTS_REFUSED,
     CLIENTS_SILENT,
+    CONSUMER_CANCELLED,
     OVERLOAD,
     POISON,
     REPLAY,
@@ -62,6 +63,7 @@ SCENARIOS = (
     WORKER_KILLED,
     WORKER_WEDGED,
     WORKER_SLOW,
+    CONSUMER_CANCELLED,
     KILL_ALL,
     OUTAGE,
     KILL_FOLLOWER,

@@ -64,6 +64,15 @@ WORKER_SLOW = Scenario(
     ),
 )
 
+CONSUMER_CANCELLED = Scenario(
+    name="consumer-cancelled",
+    claim="A worker's consumers cancel under load and settle what they hold: others go on, nothing "
+    "is lost or done twice, and it comes back.",
+    for_s=5,
+    recover_s=6,
+    faults=lambda cast: (cast.entry("cancel_consumer", f"worker of {cast.consumer.queue}"),),
+)
+
 REPLAY = Scenario(
     name="replay",
     claim="Messages that were handled already are published once more, as a recovery's replay "

@@ -105,3 +105,10 @@ def test_poison_has_no_headers() -> None:
 def test_an_ack_is_pikas_own(channel: int, tag: int) -> None:
     """A prepared acknowledgement is, to the byte, what pika would have sent."""
     assert ack(channel, tag) == frame.Method(channel, spec.Basic.Ack(tag)).marshal()
+
+
+def test_an_empty_body_has_no_frame() -> None:
+    """Method and header alone: a broker closes the connection (505) at an empty body frame."""
+    raw = Template(3, "", "builds", message_type="job").publish(b"", b"", "m-1", 0, None)
+
+    assert len(decode(raw)) == 2

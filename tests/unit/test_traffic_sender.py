@@ -93,3 +93,26 @@ def test_a_limited_row_of_tries(nowhere: Target, tmp_path: Path) -> None:
     }
     assert (records["kind"] == Kind.INVOKE).sum() == 3, "no byte was tried in vain"
     assert failed["time"][0] > tries[tries["extra"] == 1]["time"][:2].max(), "told after the last"
+
+
+def test_a_pool_gives_up_as_one(nowhere: Target, tmp_path: Path) -> None:
+    """Calls that keep coming do not begin a new row while any link is still at its tries."""
+    heard: list[bool] = []
+    row = Comeback(0.1, 0.1, 1.0, attempts=4)
+    with LedgerWriter(tmp_path, "run", 1, "test") as ledger:
+        sender = Sender(ledger, [nowhere], Manners("s", pool=2, comeback=row))
+        later = next(iter(sender._lanes))
+        later._loop.kill()
+        route = Route(ledger.intern("route", "r"), "", "q", "t")
+        with gevent.Timeout(20):
+            for number in range(40):
+                sender.send(Outgoing(1, number, 0, 3, 0, 0, b"{}", 0, "m", route,
+                                     done=heard.append))  # fmt: skip
+                gevent.sleep(0.02)
+            assert heard == [], "one link has given up, and the pool has not"
+            later.gave_up = True
+            while len(heard) < 40:
+                gevent.sleep(0.01)
+        sender.close()
+
+    assert not any(heard)

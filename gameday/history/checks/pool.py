@@ -15,8 +15,8 @@ Array = npt.NDArray[Any]
 
 LIMIT_S = 30.0
 
-CLIENT_LINK = "client_link"
-"""The class of a fault of the clients' way to one node."""
+CUT = "cut_clients"
+"""The kind of fault that takes the clients' way to one node."""
 
 OUTAGE = "outage"
 """The class of a fault that leaves no node running."""
@@ -79,7 +79,7 @@ def _shut_out(run: Run) -> list[tuple[int, int]]:
     """Return when clients were cut off from every node at once: there was none to connect to."""
     found = []
     for episode in run.episodes:
-        cuts = [each for each in episode.faults if each.fault_class == CLIENT_LINK]
+        cuts = [each for each in episode.faults if each.kind == CUT]
         if len({each.target for each in cuts}) >= run.contract.nodes:
             ends = [each.restored_ns or run.stopped_ns for each in cuts]
             found.append((max(each.started_ns for each in cuts), max(ends)))

@@ -39,7 +39,7 @@ def graceful_stop(run: Run, parameters: Mapping[str, Any]) -> Finding:
             how = f"after {took:.1f} s with code {mine[0].get('code')}"
             text = f"broke Finishes-What-It-Holds: process {mine[0]['process']} exited {how}"
             return Finding(Status.FAIL, text, **figures)
-        held = _unfinished(run, int(mine[0]["process"] or 0))
+        held = _unfinished(run, int(mine[0]["process"] or 0), asked)
         if len(held):
             text = f"broke Finishes-What-It-Holds: message {name_of(int(held[0]))} was handled"
             return Finding(Status.FAIL, f"{text} and not settled, or settled twice",
@@ -59,13 +59,19 @@ def _asks_to_stop(fault: Fault) -> bool:
     return fault.kind == STOP and bool({"15", "SIGTERM", "TERM"} & given)
 
 
-def _unfinished(run: Run, process: int) -> Any:
-    """Return the messages that a process handled without settling, or settled twice."""
+def _unfinished(run: Run, process: int, asked_ns: int) -> Any:
+    """Return the messages that a process handled without settling, or settled twice.
+
+    What it could not settle any more, since the channel was lost before it was told to stop, was
+    delivered to another.
+    """
     history = run.history
     deliveries = history.deliveries
     rows = np.flatnonzero((deliveries.process == process) & ~deliveries.drained)
+    closed = history.links.channel_closed_ns
     open_ = rows[(deliveries.handled_ns[rows] >= 0) & (deliveries.settled[rows] == 0)
-                 & ~deliveries.no_ack[rows]]  # fmt: skip
+                 & ~deliveries.no_ack[rows]
+                 & (closed[deliveries.channel[rows]] >= asked_ns)]  # fmt: skip
     settles = [history.gathered.of(kind) for kind in (Kind.ACKED, Kind.REQUEUED, Kind.REJECTED)]
     channel = np.concatenate([each["channel"] for each in settles]).astype(np.int64)
     tag = np.concatenate([each["tag"] for each in settles]).astype(np.int64)
