@@ -97,6 +97,7 @@ class Publisher(Link):
 
     def __init__(self, tape: Tape, broker: Broker, client: str, node: str, link: int = 0) -> None:
         self.pending: dict[int, Pending] = {}
+        self.late: dict[int, Pending] = {}
         self.parked: list[int] = []
         self.swallowed = False
         super().__init__(tape, broker, client, node, link=link)
@@ -120,7 +121,8 @@ class Publisher(Link):
         clock.after(TIMEOUT_NS, self._time_out, self.epoch, self.tag)
 
     def _arrive(self, epoch: int, tag: int) -> None:
-        if epoch != self.epoch or tag not in self.pending:
+        pending = self.pending.get(tag, self.late.get(tag))
+        if epoch != self.epoch or pending is None:
             return
         if self.node in self.broker.down:
             self.swallowed = True
@@ -128,7 +130,6 @@ class Publisher(Link):
         if self.broker.alarmed:
             self._block(tag)
             return
-        pending = self.pending[tag]
         pending.arrived = True
         self.broker.accept(pending.copy, pending.queue)
         if self.broker.bug == "stuck_confirm" and self.broker.sticks(self.tape.role):
@@ -154,14 +155,17 @@ class Publisher(Link):
             self.on_open()
 
     def _confirm(self, epoch: int, tag: int) -> None:
+        now = self.broker.clock.now
+        if epoch == self.epoch and tag in self.late:  # Given up; a confirm is proof all the same.
+            del self.late[tag]
+            self.tape.add(Kind.CONFIRMED, now, channel=self.channel, tag=tag)
         if epoch != self.epoch or tag not in self.pending:
             return
         below = [each for each in self.pending if each <= tag]
-        multiple = self.broker.random.random() < 0.3 and all(
-            self.pending[each].arrived for each in below
-        )
+        answered = all(self.pending[each].arrived for each in below)
+        answered &= all(each > tag for each in self.late)
+        multiple = self.broker.random.random() < 0.3 and answered
         flags = int(Flag.MULTIPLE) if multiple else 0
-        now = self.broker.clock.now
         self.tape.add(Kind.CONFIRMED, now, channel=self.channel, tag=tag, flags=flags)
         for each in below if multiple else [tag]:
             self.pending.pop(each).settled(True)
@@ -172,6 +176,7 @@ class Publisher(Link):
         if self.swallowed:
             self.close(0)
         else:
+            self.late[tag] = self.pending[tag]
             self._give_up(tag, "no confirm in time")
 
     def _give_up(self, tag: int, reason: str) -> None:
@@ -186,7 +191,7 @@ class Publisher(Link):
         pending.settled(False)
 
     def _give_up_all(self) -> None:
-        self.parked, self.swallowed = [], False
+        self.parked, self.swallowed, self.late = [], False, {}
         for tag in list(self.pending):
             self._give_up(tag, "connection lost")
 

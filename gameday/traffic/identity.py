@@ -27,7 +27,7 @@ HANGS = -2
 
 _BOUNDS = (
     (0, 2**48 - 1), (0, 2**16 - 1), (0, 2**63 - 1), (-1, 255), (0, 255), (0, 2**32 - 1),
-    (-1, 2**31 - 1),
+    (HANGS, 2**31 - 1),
 )  # fmt: skip
 """By header, what its values can be: whatever lies outside fits no record of a ledger."""
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pika import data
 
 from gameday.history.records import pack_attempt, unpack_attempt
-from gameday.traffic.identity import NAMES, TABLE_BYTES, Identity, identify
+from gameday.traffic.identity import HANGS, NAMES, TABLE_BYTES, Identity, identify
 
 IDENTITIES = st.builds(
     Identity,
@@ -19,7 +19,7 @@ IDENTITIES = st.builds(
     priority=st.integers(-1, 255),
     expect=st.integers(0, 4),
     checksum=st.integers(0, 2**32 - 1),
-    fail=st.integers(-1, 1_000_000),
+    fail=st.integers(HANGS, 1_000_000),
 )
 
 
