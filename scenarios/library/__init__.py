@@ -36,6 +36,7 @@ from scenarios.library.nodes import (
     STOP_LEADER,
     WIPE_LEADER,
 )
+from scenarios.library.operators import BINDING_REMOVED
 from scenarios.library.together import ALARM_IN_PARTITION
 from scenarios.scenario import Scenario
 
@@ -80,6 +81,7 @@ SCENARIOS = (
     PRODUCERS_LATE,
     PRODUCERS_HALF_OPEN,
     CONSUMERS_NARROW,
+    BINDING_REMOVED,
     ALARM_IN_PARTITION,
     WRONG_NAME,
     CREDENTIALS_ROTATED,
