@@ -6,7 +6,7 @@ from time import monotonic_ns
 
 import numpy as np
 import pytest
-from traffic_stand import Stand, stand, until
+from traffic_stand import Stand, of_kind, records, stand, until
 
 from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Mix
@@ -14,6 +14,7 @@ from gameday.history.history import History, build_history
 from gameday.history.ledger import read_history
 from gameday.history.records import Kind
 from gameday.history.verdicts import Verdict
+from gameday.traffic.comeback import Comeback
 from tests.fake_chain import STEPS, contract
 
 MANY = 60
@@ -67,6 +68,34 @@ def test_chains_and_ladders(here: Stand) -> None:
         assert len(waited) > 5
         assert delay_ms <= waited.min() < waited.max() < delay_ms + 3000, queue
     assert (history.attempts.time_ns >= begun_ns).all()
+
+
+def test_a_row_of_tries(here: Stand) -> None:
+    """Cut off from every node, calls are told after the last try; the next one begins a new row."""
+    sender = here.sender(pool=4, comeback=Comeback(0.4, 0.4, 2.0, attempts=4))
+    for node in here.cluster.nodes:
+        here.cluster.cut_clients(node, "reset")
+    until(lambda: sender.open_links == 0, 20, "the pool is gone")
+    for number in range(100):
+        sender.send(here.message("work"))
+        until(lambda wanted=number: len(here.heard) >= wanted - 90, 10, "calls are told")
+    until(lambda: len(here.heard) == 100, 20, "the last call is told after another row at most")
+    assert not any(here.heard.values())
+    for node in here.cluster.nodes:
+        here.cluster.mend_clients(node)
+    sender.send(here.message("work"))
+    until(lambda: len(here.heard) == 101, 20, "the next call finds the broker again")
+    here.close()
+
+    rows, ledgers = records(here.folder, "test")
+    tries = of_kind(rows, Kind.CONNECT_FAILED)
+    failed = of_kind(rows, Kind.FAILED)
+    reasons = {ledgers[0].tables["reason"][int(each)] for each in failed["detail"]}
+    assert here.heard.popitem()[1], "and is confirmed"
+    assert reasons == {"gave up reconnecting"}
+    assert ((tries["tag"] == 4) == (tries["extra"] == 1)).all()
+    assert 4 <= (tries["extra"] == 1).sum() <= 8, "each link of the pool ended a row or two"
+    assert failed["time"].min() >= np.sort(tries["time"][tries["extra"] == 1])[3]
 
 
 def waits_ms(history: History, queue: str) -> np.ndarray:

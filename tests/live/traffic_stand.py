@@ -23,6 +23,7 @@ from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract
 from gameday.history.ledger import Ledger, read_history
 from gameday.history.records import Kind
+from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.declaration import declare
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
@@ -111,9 +112,14 @@ class Stand:
         pairs = json.dumps([[each.node, each.url] for each in self.targets])
         return {**os.environ, "GAMEDAY_TARGETS": pairs, "PYTHONPATH": str(ROOT)}
 
-    def sender(self, *, pool: int = 2, confirm_timeout_ms: int = 5000) -> Sender:
+    def sender(
+        self, *, pool: int = 2, confirm_timeout_ms: int = 5000, comeback: Comeback = FOR_EVER
+    ) -> Sender:
         """Open a pool, and wait until it stands."""
-        manners = Manners("boss", pool=pool, confirm_timeout_ms=confirm_timeout_ms, backoff_ms=50)
+        manners = Manners(
+            "boss", pool=pool, confirm_timeout_ms=confirm_timeout_ms, backoff_ms=50,
+            comeback=comeback,
+        )  # fmt: skip
         sender = Sender(self.session.ledger, self.targets, manners)
         self.senders.append(sender)
         until(lambda: sender.open_links == pool, 40, "the pool stands")
