@@ -8,22 +8,39 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from chaos.access import (
+    CloseConnections,
+    LimitUser,
+    LimitVhost,
+    RevokePermissions,
+    RotatePassword,
+)
+from chaos.administration import DisablePlugin, EnableFeature, ImportDefinitions
 from chaos.alarms import DiskAlarm, MemoryAlarm
 from chaos.clients import KillClient, SignalClient
 from chaos.degraded import FlapLinks, SlowLinks
 from chaos.doors import ClientToxic, CutClients, SwallowThenClose
 from chaos.fault import Fault, Nothing
 from chaos.halts import PauseNode, StopApp, StopNode
+from chaos.herd import ThunderingHerd
 from chaos.hosts import RotateCredentials, WrongName
+from chaos.limited import ExpireMessages, LimitMessageSize, OverflowQueue
 from chaos.links import CutLinks, Isolate
 from chaos.losses import ForgetNode, WipeNode
 from chaos.nodes import KillAllNodes, KillFollower, KillNode, KillNodes
-from chaos.operators import RemoveBinding
+from chaos.operators import (
+    ChangePolicy,
+    DeleteQueue,
+    PurgeQueue,
+    RemoveBinding,
+    RemoveExchange,
+)
 from chaos.overload import Overload
 from chaos.poison import Poison
 from chaos.replay import Replay
+from chaos.resources import FillDisk, LimitFiles, StarveNode
 from chaos.restarts import FlapNode, RestartInOrder, RollingRestart
-from chaos.workers import CancelConsumer, SlowClient, WedgeClient
+from chaos.workers import CancelConsumer, RetryStorm, SlowClient, WedgeClient
 from gameday.errors import UsageError
 
 KINDS: dict[str, type[Fault]] = {
@@ -53,9 +70,29 @@ KINDS: dict[str, type[Fault]] = {
     "swallow_then_close": SwallowThenClose,
     "poison": Poison,
     "remove_binding": RemoveBinding,
+    "delete_queue": DeleteQueue,
+    "purge_queue": PurgeQueue,
+    "remove_exchange": RemoveExchange,
+    "change_policy": ChangePolicy,
+    "rotate_password": RotatePassword,
+    "revoke_permissions": RevokePermissions,
+    "limit_vhost": LimitVhost,
+    "limit_user": LimitUser,
+    "close_connections": CloseConnections,
+    "import_definitions": ImportDefinitions,
+    "disable_plugin": DisablePlugin,
+    "enable_feature": EnableFeature,
+    "overflow_queue": OverflowQueue,
+    "expire_messages": ExpireMessages,
+    "limit_message_size": LimitMessageSize,
+    "limit_files": LimitFiles,
+    "fill_disk": FillDisk,
+    "starve_node": StarveNode,
     "wedge_client": WedgeClient,
     "slow_client": SlowClient,
     "cancel_consumer": CancelConsumer,
+    "retry_storm": RetryStorm,
+    "thundering_herd": ThunderingHerd,
     "overload": Overload,
     "replay": Replay,
     "wrong_name": WrongName,
@@ -89,9 +126,29 @@ POWERS: dict[str, str | None] = {
     "swallow_then_close": "client_link",
     "poison": None,
     "remove_binding": "operate",
+    "delete_queue": "operate",
+    "purge_queue": "operate",
+    "remove_exchange": "operate",
+    "change_policy": "operate",
+    "rotate_password": "operate",
+    "revoke_permissions": "operate",
+    "limit_vhost": "operate",
+    "limit_user": "operate",
+    "close_connections": "operate",
+    "import_definitions": "operate",
+    "disable_plugin": "operate",
+    "enable_feature": "operate",
+    "overflow_queue": "operate",
+    "expire_messages": "operate",
+    "limit_message_size": "operate",
+    "limit_files": "pause_node",
+    "fill_disk": "disk_alarm",
+    "starve_node": "pause_node",
     "wedge_client": None,
     "slow_client": None,
     "cancel_consumer": None,
+    "retry_storm": None,
+    "thundering_herd": "operate",
     "overload": None,
     "replay": None,
     "wrong_name": "client_link",

@@ -207,14 +207,16 @@ def _meaning(
     leaders: Mapping[str, str],
     clients: Sequence[Client],
 ) -> str | None:
-    """Return what a target means; `leader of Q`, `follower of Q` and `worker of Q` are symbolic."""
+    """Return what a target means; `leader`, `follower` or `worker of Q`, `publisher of P`."""
     if target is None:
         return None
     role, of, queue = target.partition(" of ")
-    if not of or role not in {"leader", "follower", "worker"}:
+    if not of or role not in {"leader", "follower", "worker", "publisher"}:
         return target
     if role == "worker":
         return _worker(queue, clients)
+    if role == "publisher":
+        return _publisher(queue, clients)
     if queue not in leaders:
         known = ", ".join(leaders) or "none"
         raise HarnessError(f"nobody leads {queue} now, so {target!r} means nothing; led: {known}.")
@@ -229,6 +231,14 @@ def _worker(queue: str, clients: Sequence[Client]) -> str:
         if client.role == "worker" and client.queue == queue:
             return client.name
     raise HarnessError(f"no worker of {queue} is alive, so none can be struck.")
+
+
+def _publisher(producer: str, clients: Sequence[Client]) -> str:
+    """Return the living process that publishes for a producing service."""
+    for client in clients:
+        if producer in client.producers:
+            return client.name
+    raise HarnessError(f"nobody publishes for {producer}, so nobody can be struck.")
 
 
 def to_json(plan: Plan) -> Any:

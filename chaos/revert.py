@@ -7,6 +7,7 @@ A `Revert` is written into the journal before the fault is applied; `reverts.py`
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from gameday.clusters.cluster import ControlledCluster, LinkControl, NodeControl
@@ -18,7 +19,19 @@ TROUBLE = (HarnessError, OSError, subprocess.SubprocessError)
 """What can go wrong while somebody undoes something, or looks at it."""
 
 
-class Target(ControlledCluster, NodeControl, LinkControl, Protocol):
+class Owned(Protocol):
+    """What must be in a process's environment so that whoever cleans up finds it."""
+
+    @property
+    def owner_environment(self) -> dict[str, str]:
+        """Return the cluster's own mark."""
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the nodes keep their data."""
+
+
+class Target(ControlledCluster, NodeControl, LinkControl, Owned, Protocol):
     """A cluster that can be broken: its nodes, its links and its control path."""
 
 

@@ -7,7 +7,7 @@ in part, not at all, or undone before.
 
 import signal
 
-from chaos import probes, undo_clients, undo_hosts, undo_operators
+from chaos import probes, undo_clients, undo_hosts, undo_operators, undo_resources
 from chaos.mending import MENDING
 from chaos.revert import Recipe, Seen, Target, Values, leave, nothing_left
 from chaos.starting import STARTING
@@ -41,6 +41,36 @@ def memory_quiet(cluster: Target, values: Values) -> Seen:
     return Seen(as_before and seen.yes, {"watermark": watermark, **seen.evidence})
 
 
+def restore_disk_limits(cluster: Target, values: Values) -> None:
+    """Set every node's recorded limit again."""
+    for node, limit_bytes in values["limits"].items():
+        limits.set_disk_free_limit(cluster, node, limit_bytes)
+
+
+def disks_quiet(cluster: Target, values: Values) -> Seen:
+    """See every recorded limit in force, and the alarm on no node's list."""
+    seen = [
+        disk_quiet(cluster, {"node": node, "limit_bytes": limit_bytes})
+        for node, limit_bytes in values["limits"].items()
+    ]
+    return Seen(all(each.yes for each in seen), seen[-1].evidence)
+
+
+def restore_watermarks(cluster: Target, values: Values) -> None:
+    """Set every node's recorded watermark again."""
+    for node, watermark in values["watermarks"].items():
+        limits.set_memory_watermark(cluster, node, watermark)
+
+
+def memories_quiet(cluster: Target, values: Values) -> Seen:
+    """See every recorded watermark in force, and the alarm on no node's list."""
+    seen = [
+        memory_quiet(cluster, {"node": node, "watermark": watermark})
+        for node, watermark in values["watermarks"].items()
+    ]
+    return Seen(all(each.yes for each in seen), seen[-1].evidence)
+
+
 def process_of(values: Values) -> ProcessRef:
     """Return the process that a recipe names."""
     return ProcessRef(values["pid"], values["start_ticks"])
@@ -69,8 +99,11 @@ RECIPES: dict[str, Recipe] = {
     **MENDING,
     "restore_disk_limit": Recipe(restore_disk_limit, disk_quiet, 30, restore_disk_limit),
     "restore_watermark": Recipe(restore_watermark, memory_quiet, 30, restore_watermark),
+    "restore_disk_limits": Recipe(restore_disk_limits, disks_quiet, 30, restore_disk_limits),
+    "restore_watermarks": Recipe(restore_watermarks, memories_quiet, 30, restore_watermarks),
     "resume_process": Recipe(resume_process, process_goes_on, 5, resume_process, alone=let_go_on),
     **undo_hosts.RECIPES,
     **undo_operators.RECIPES,
+    **undo_resources.RECIPES,
     **undo_clients.RECIPES,
 }

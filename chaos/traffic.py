@@ -5,6 +5,7 @@ whichever processes carry the load; a site without clients uses `NoTraffic`.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from gameday.errors import HarnessError
@@ -12,7 +13,8 @@ from gameday.errors import HarnessError
 Role = Literal["publisher", "worker", "control"]
 
 
-WEDGED, SLOWED, RESTING, FLOODING = "gd:wedged", "gd:slowed", "gd:resting", "gd:flooding"
+WEDGED, SLOWED, RESTING = "gd:wedged", "gd:slowed", "gd:resting"
+FAILING, FLOODING = "gd:failing", "gd:flooding"
 """What a client's process is named while an order stands; 15 bytes are what the system keeps."""
 
 
@@ -63,11 +65,20 @@ class Traffic(Protocol):
     def slow(self, client: str, delay_ms: float) -> None:
         """Let a worker take so much longer over each message."""
 
+    def fail(self, client: str) -> None:
+        """Let a worker fail each message but on its last try."""
+
+    def retried(self) -> int:
+        """Return how many messages the workers have given back or published again so far."""
+
     def rest(self, client: str) -> None:
         """Let a worker's consumers cancel, and settle what they hold."""
 
     def flood(self, client: str, producer: str, factor: float) -> None:
         """Let a client's producer, or `all` of them, offer so many times its rate."""
+
+    def herd(self, count: int, file: Path) -> None:
+        """Start so many idle clients, which stay for as long as the file is there."""
 
     def add_workers(self, consumer: str, count: int) -> None:
         """Start workers of a consumer, so that so many more are alive."""
@@ -125,6 +136,14 @@ class NoTraffic:
         """There is nobody to slow down."""
         _nobody(client, delay_ms)
 
+    def fail(self, client: str) -> None:
+        """There is nobody to fail."""
+        _nobody(client)
+
+    def retried(self) -> int:
+        """Return 0: nobody tries again."""
+        return 0
+
     def rest(self, client: str) -> None:
         """There is nobody to rest."""
         _nobody(client)
@@ -132,6 +151,10 @@ class NoTraffic:
     def flood(self, client: str, producer: str, factor: float) -> None:
         """There is nobody to offer more."""
         _nobody(client, producer, factor)
+
+    def herd(self, count: int, file: Path) -> None:
+        """There is nobody to start a herd."""
+        _nobody("a herd", count, file)
 
     def add_workers(self, consumer: str, count: int) -> None:
         """There is nobody to add to."""

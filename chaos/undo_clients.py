@@ -5,6 +5,7 @@ A process that is gone needs no undoing: whoever replaces it was given no order.
 
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from chaos import probes
@@ -17,6 +18,9 @@ from gameday.errors import HarnessError
 
 LOOK_FOR_S = 1.0
 """How long acknowledgements are counted: long enough for many handlers' time."""
+
+HERD = "herd-"
+"""What the names of a herd's connections begin with."""
 
 FEW = 10
 """What a backlog may be larger by, a second later, without growing: arrivals are random."""
@@ -147,12 +151,46 @@ def grows_no_more(cluster: Target, values: Values) -> Seen:
     return Seen(yes, {"orders": orders, "backlog": [first, later]})
 
 
+def herd(cluster: Target, vhost: str) -> int:
+    """Return how many of a herd's clients stand, each with its channel."""
+    return holding(cluster, vhost, HERD).channels
+
+
+def disperse_herd(_cluster: Target, values: Values) -> None:
+    """Remove the file for as long as which the herd is there."""
+    disperse(values)
+
+
+def disperse(values: Values) -> None:
+    """Remove the herd's file."""
+    Path(values["file"]).unlink(missing_ok=True)
+
+
+def herd_is_gone(cluster: Target, values: Values) -> Seen:
+    """See no connection of the herd any more."""
+    left = herd(cluster, values["vhost"])
+    return Seen(left == 0 and not Path(values["file"]).exists(), {"left": left})
+
+
+def end_storm(_cluster: Target, values: Values) -> None:
+    """End the order of every worker that has it."""
+    ebb(values)
+
+
+def storm_is_over(_cluster: Target, values: Values) -> Seen:
+    """See no worker's process show the order any more."""
+    orders = [order_of(process) for process in values["processes"]]
+    return Seen(values["shown"] not in orders, {"orders": orders})
+
+
 def _evidence(now: Holding, **more: Any) -> dict[str, Any]:
     return {**vars(now), **more}
 
 
 RECIPES: dict[str, Recipe] = {
     "release_worker": Recipe(release, works, 15, release, alone=let_go),
+    "disperse_herd": Recipe(disperse_herd, herd_is_gone, 30, disperse_herd, alone=disperse),
+    "end_storm": Recipe(end_storm, storm_is_over, 10, end_storm, alone=ebb),
     "end_flood": Recipe(end_flood, grows_no_more, 20, end_flood, alone=ebb),
     "consume_again": Recipe(release, consumes, 15, release, alone=let_go),
 }

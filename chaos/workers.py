@@ -13,6 +13,7 @@ from chaos.clients import find_client, process_of
 from chaos.fault import Single, Site
 from chaos.revert import Revert, Seen
 from chaos.traffic import Client
+from chaos.undo_access import captured
 from gameday.errors import HarnessError
 
 
@@ -106,3 +107,49 @@ class CancelConsumer(Single):
     def observe(self, site: Site) -> Seen:
         """See its channels open, with no consumer and nothing unacknowledged."""
         return undo.resting(site.cluster, _values(site, self.client, traffic.RESTING))
+
+
+STORM = 10
+"""How many retries are a storm's beginning."""
+
+
+@dataclass(frozen=True)
+class RetryStorm(Single):
+    """Let every worker of a queue fail each message, but on its last try: what they call is down.
+
+    Each message is requeued or published again as often as the contract tries, so the broker and
+    the workers have several times the work; none is given up for it.
+    """
+
+    queue: str
+    kind: ClassVar[str] = "retry_storm"
+    fault_class: ClassVar[str] = "client"
+
+    def workers(self, site: Site) -> list[Client]:
+        """Return the living workers of the queue."""
+        found = [each for each in site.traffic.clients() if each.role == "worker"]
+        mine = [each for each in found if each.queue == self.queue]
+        if not mine:
+            known = sorted({each.queue for each in found})
+            raise HarnessError(f"no worker of {self.queue} is alive, but of {known}.")
+        return mine
+
+    def capture(self, site: Site) -> Revert:
+        """Note who fails, and how much has been retried by now."""
+        processes = [vars(process_of(each)) for each in self.workers(site)]
+        values = {"processes": processes, "shown": traffic.FAILING}
+        return Revert("end_storm", {**values, "retried": site.traffic.retried()})
+
+    def apply(self, site: Site) -> None:
+        """Give the order."""
+        for each in self.workers(site):
+            site.traffic.fail(each.name)
+            site.at("apply")
+
+    def observe(self, site: Site) -> Seen:
+        """See retries come in numbers, and each worker's process show the order."""
+        values = captured(site.journal, self.kind, site.episode)
+        orders = [undo.order_of(process) for process in values["processes"]]
+        more = site.traffic.retried() - values["retried"]
+        yes = more >= STORM and set(orders) == {traffic.FAILING}
+        return Seen(yes, {"retried": more, "orders": orders})

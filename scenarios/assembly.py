@@ -42,6 +42,7 @@ def assemble(
     board = Switchboard(stage.folder, crew.add_workers)
     stack.callback(board.close)
     crew.number_of = board.number_of
+    board.start_herd = crew.start_herd
     screen.figures = stack.enter_context(Observer(stage.folder, stage.broker, stage.vhost, board))
     site = Site(
         cast("Breakable", stage.cluster),  # An attached one is only asked for what its powers say.

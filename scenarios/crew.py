@@ -21,6 +21,7 @@ from gameday.traffic.link import Target
 ROOT = Path(__file__).parents[1]
 LOADTESTS = ROOT / "loadtests"
 ENDS_WITHIN_S = 30.0
+SUPERVISED = frozenset({"worker", "publisher"})
 
 
 @dataclass
@@ -76,22 +77,34 @@ class Crew:
             self._start_worker(consumer.name, first)
 
     def replace_ended(self) -> list[str]:
-        """Start a worker in place of each that ended, on its node, as a supervisor would."""
+        """Start a load process in place of each that ended, as a supervisor would.
+
+        A worker comes back on its node. A publisher has a new process number and a schedule of its
+        own, and waits for the word to begin.
+        """
         gone = [
-            each
-            for each in self.members
-            if each.role == "worker" and not each.replaced and each.process.poll() is not None
-        ]
+            each for each in self.members
+            if each.role in SUPERVISED and not each.replaced and each.process.poll() is not None
+        ]  # fmt: skip
         for member in gone:
             member.replaced = True
             name, _, first = member.name.rpartition("-")
-            self._start_worker(name, int(first))
+            if member.role == "worker":
+                self._start_worker(name, int(first))
+            else:
+                self.start_locust()
         return [member.name for member in gone]
 
     def _start_worker(self, name: str, first: int) -> None:
         module = "gameday.traffic.worker"
         words = [sys.executable, "-m", module, str(self.folder), name, str(first)]
         self._start(f"{name}-{first}", "worker", words, {})
+
+    def start_herd(self, count: int, file: Path) -> None:
+        """Start a herd of idle clients, which ends by itself when the file is gone."""
+        module = "gameday.traffic.herd"
+        words = [sys.executable, "-m", module, str(self.folder), str(count), str(file)]
+        self._start("herd", "herd", words, {})
 
     def start(self, name: str, role: str, words: list[str], extra: Mapping[str, str]) -> Member:
         """Start one further process, such as a control's client."""
@@ -105,7 +118,8 @@ class Crew:
             if code is None or member.ended:
                 continue
             member.ended = True
-            wanted = member.process.pid in meant
+            # A herd leaves by itself when its fault is over.
+            wanted = member.process.pid in meant or (member.role == "herd" and code == 0)
             self._note(member, "ended", meant=wanted, code=code)
             if not wanted:
                 lost.append(member)

@@ -1,5 +1,6 @@
 """The stage: the cluster that a run plays on, started for it, or attached to and left as it was."""
 
+import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from chaos.interrupts import Interrupts
 from gameday.clusters.attached import AttachedCluster, attach
-from gameday.clusters.broker import Broker
+from gameday.clusters.broker import Broker, clients_user
 from gameday.clusters.cluster import Door
 from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
@@ -44,6 +45,7 @@ class Stage:
     port_base: int | None
     interrupts: Interrupts
     values: tuple[Value, ...] = ()
+    secrets: frozenset[str] = frozenset()
 
 
 def open_stage(
@@ -66,12 +68,25 @@ def open_stage(
         progress=screen.step,
     )  # fmt: skip
     stack.callback(_close, cluster, folder, interrupts, screen)
-    doors = {role: _targets(cluster, vhost, door) for role, door in DOORS.items()}
+    user = _clients(cluster, vhost)
+    doors = {role: _targets(cluster, vhost, user, door) for role, door in DOORS.items()}
     base = cluster.record.ports.base
     return Stage(
         f"local-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost,
-        _targets(cluster, vhost), doors, base, interrupts,
+        _targets(cluster, vhost, user), doors, base, interrupts,
+        secrets=frozenset({cluster.password, user[1]}),
     )  # fmt: skip
+
+
+def _clients(cluster: LocalCluster, vhost: str) -> tuple[str, str]:
+    """Make the virtual host, and a user for the clients alone; return its name and password.
+
+    So an operator's mistake with their user is felt by them, and not by whoever is to heal it.
+    """
+    broker, user = Broker(cluster), (clients_user(vhost), secrets.token_urlsafe(24))
+    broker.make_vhost(vhost)
+    broker.make_user(*user, vhost)
+    return user
 
 
 def _attached(
@@ -91,13 +106,15 @@ def _attached(
     door = str(cluster.addresses(node).client)
     return Stage(
         f"attached-{door}", folder, state_dir, contract, cluster, broker, vhost, (target,), {},
-        None, interrupts,
+        None, interrupts, secrets=frozenset({cluster.password}),
     )  # fmt: skip
 
 
-def _targets(cluster: LocalCluster, vhost: str, door: Door = "clients") -> tuple[Target, ...]:
-    """Return where clients connect that come by a door."""
-    return tuple(Target(node, cluster.amqp_url(node, vhost, door)) for node in cluster.nodes)
+def _targets(
+    cluster: LocalCluster, vhost: str, user: tuple[str, str], door: Door = "clients"
+) -> tuple[Target, ...]:
+    """Return where clients connect that come by a door, and as whom."""
+    return tuple(Target(node, cluster.amqp_url(node, vhost, door, user)) for node in cluster.nodes)
 
 
 def _close(cluster: LocalCluster, folder: Path, interrupts: Interrupts, screen: Screen) -> None:

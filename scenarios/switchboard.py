@@ -21,6 +21,9 @@ from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 from gameday.traffic.wire import SOCKET_NAME, short_path
 
+NOW = frozenset({"unanswered", "blocked", "connected", "pool", "unsettled", "consuming"})
+"""The figures of a report that say how things stand, not what was done so far."""
+
 
 @dataclass
 class Caller:
@@ -41,6 +44,7 @@ class Switchboard:
 
     def __init__(self, folder: Path, add_workers: Callable[[str, int], None]) -> None:
         self.meant: set[int] = set()
+        self.start_herd: Callable[[int, Path], object] = _nobody_starts
         self._add_workers = add_workers
         self._callers: list[Caller] = []
         self._lock = threading.Lock()
@@ -69,9 +73,13 @@ class Switchboard:
             return next((c.process for c in self._callers if c.pid == pid), None)
 
     def total(self, key: str) -> int:
-        """Add a figure up over the latest reports of all that ever called."""
+        """Add a figure up over the latest reports: what was done, by all that ever called.
+
+        What stands or waits now (`NOW`) is counted of the living alone: the dead hold nothing.
+        """
         with self._lock:
-            return sum(int(caller.report.get(key, 0)) for caller in self._callers)
+            counted = [each for each in self._callers if not (each.gone and key in NOW)]
+            return sum(int(caller.report.get(key, 0)) for caller in counted)
 
     def tell(self, role: str, do: str, **words: Any) -> None:
         """Give an order to everybody of a role."""
@@ -154,6 +162,14 @@ class Switchboard:
         """Let a worker take so much longer over each message."""
         self._tell_one(client, "slow", delay_ms=delay_ms, shown=traffic.SLOWED)
 
+    def fail(self, client: str) -> None:
+        """Let a worker fail each message but on its last try."""
+        self._tell_one(client, "fail", shown=traffic.FAILING)
+
+    def retried(self) -> int:
+        """Return how many messages the workers have given back or published again so far."""
+        return self.total("retried")
+
     def rest(self, client: str) -> None:
         """Let a worker's consumers cancel, and settle what they hold."""
         self._tell_one(client, "rest", shown=traffic.RESTING)
@@ -162,6 +178,10 @@ class Switchboard:
         """Let a client's producer, or `all` of them, offer so many times its rate."""
         words = {"producer": producer, "factor": factor, "shown": traffic.FLOODING}
         self._tell_one(client, "flood", **words)
+
+    def herd(self, count: int, file: Path) -> None:
+        """Start so many idle clients, which stay for as long as the file is there."""
+        self.start_herd(count, file)
 
     def add_workers(self, consumer: str, count: int) -> None:
         """Start further workers of a consuming service."""
@@ -218,6 +238,10 @@ class Switchboard:
                 caller.said.update(message)
         if caller is not None:
             caller.gone = True
+
+
+def _nobody_starts(count: int, _file: Path) -> None:
+    raise HarnessError(f"nobody here can start a herd of {count}")
 
 
 def _order(caller: Caller, order: dict[str, Any]) -> None:

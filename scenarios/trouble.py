@@ -18,6 +18,7 @@ HEALTHY_WITHIN_S = 90.0
 LEADERS_WITHIN_S = 60.0
 PLACES_WITHIN_S = 20.0
 BACKLOG_WITHIN_S = 6.0
+PUBLISHES_WITHIN_S = 40.0
 QUIET = frozenset({"nothing", "poison", "replay", "wrong_name", "rotate_credentials"})
 """Kinds that break nothing for the load: they need no victim and no backlog."""
 FOLLOWS = frozenset({"kill_follower"})
@@ -81,12 +82,24 @@ def _recover(game: Game, episode: Episode) -> None:
     note_diagnosis(game, episode, "after")
     game.controls.after(episode)
     game.watch_crew()
-    game.crew.replace_ended()
+    _replace_ended(game)
     game.screen.wait(episode.recover_s, f"recovery after {episode.name}", game.watch_crew)
     _note_restarts(game)
     _leaders(game, episode, "after")
     note_health(game, "after-episode")
     compare(game, episode.id, "after")
+
+
+def _replace_ended(game: Game) -> None:
+    """Replace load processes that ended; one that publishes begins once its pool stands."""
+    if "locust" not in game.crew.replace_ended():
+        return
+    wanted = sum(each.pool for each in game.contract.producers)
+    wait_until(
+        lambda: game.board.total("connected") == wanted or NotYet(game.board.total("connected")),
+        PUBLISHES_WITHIN_S, "the publisher that replaces a dead one is connected",
+    )  # fmt: skip
+    game.board.start_publishers()
 
 
 def _note_restarts(game: Game) -> None:

@@ -45,12 +45,26 @@ GAMEDAY_TEST_BROKER=4.3 GAMEDAY_RECORD_FAULTS=docs/faults.json .venv/bin/python 
 |---|---|---|---|---|---|
 """
 
+TAIL = """
+## What is not done here
+
+- **A clock that jumps for one node.** A library such as libfaketime has to be loaded when a node
+  starts, and these nodes are started without one, so that what is measured is the broker as it is
+  installed. To try it, start a broker of your own under `faketime` and attach to it
+  (`--cluster attached`).
+- **A file system that others use is not filled.** `fill_disk` refuses one of more than 2 GiB, and
+  says how to mount a small one; `disk_alarm` needs none.
+- **A feature flag that was enabled stays enabled.** `enable_feature` cannot be undone, and needs a
+  cluster that was started without the flag; no random plan draws it.
+"""
+
 
 def document() -> str:
     """Return the whole document."""
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))
     tests = live_tests()
-    return HEAD + "".join(_row(kind, measured, tests) for kind in KINDS if kind != "nothing")
+    rows = "".join(_row(kind, measured, tests) for kind in KINDS if kind != "nothing")
+    return HEAD + rows + TAIL
 
 
 def _row(kind: str, measured: dict[str, Any], tests: dict[str, list[str]]) -> str:

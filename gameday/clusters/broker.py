@@ -22,6 +22,11 @@ from gameday.errors import HarnessError
 VIEW_LIMIT_S = 4.0
 
 
+def clients_user(vhost: str) -> str:
+    """Return the name of the user that the clients of a run's virtual host have to themselves."""
+    return f"{vhost}-clients"
+
+
 class Broker:
     """What the harness asks a cluster, and the few things that it orders."""
 
@@ -168,6 +173,14 @@ class Broker:
             20,
             f"virtual host {name} served everywhere",
         )
+
+    def make_user(self, name: str, password: str, vhost: str) -> None:
+        """Make a user who may do everything in one virtual host, and nothing else."""
+        api = self.cluster.management(self.serving_node())
+        path = quote(name, safe="")
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        api.put(f"/api/users/{path}", {"password": password, "tags": ""})
+        api.put(f"/api/permissions/{quote(vhost, safe='')}/{path}", everything)
 
     def drop_vhost(self, name: str, *, within_s: float = 60) -> None:
         """Delete a virtual host with all that is in it; harmless when there is none."""

@@ -191,3 +191,15 @@ def delete_vhost(vhost: str, username: str) -> str:
         f"case rabbit_vhost:exists({name}) of "
         f"true -> rabbit_vhost:delete({name}, {binary(username)}); false -> ok end"
     )
+
+
+def purge(vhost: str, queue: str) -> str:
+    """Return the order to drop what is ready in a queue; it answers with how many these were."""
+    return f"""
+begin
+  {{ok, Queue}} = rabbit_amqqueue:lookup(
+    rabbit_misc:r({binary(vhost)}, queue, {binary(queue)})),
+  {{ok, Count}} = rabbit_amqqueue:purge(Queue),
+  integer_to_binary(Count)
+end
+"""

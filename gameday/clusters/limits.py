@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from gameday.clusters.cluster import Ctl
 from gameday.errors import HarnessError
 
+CONFIGURED_SIZE = "element(2, application:get_env(rabbit, max_message_size))"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -82,6 +84,24 @@ def restore_limits(ctl: Ctl, node: str, limits: Limits) -> None:
     """Give a node its own limits back; harmless when it has them."""
     set_disk_free_limit(ctl, node, limits.disk_free_bytes)
     set_memory_watermark(ctl, node, limits.memory_watermark)
+
+
+def max_message_size(ctl: Ctl, node: str) -> int:
+    """Return the size in bytes beyond which the node takes no message on a new channel."""
+    return int(ctl.evaluate(node, f"persistent_term:get(max_message_size, {CONFIGURED_SIZE})"))
+
+
+def set_max_message_size(ctl: Ctl, node: str, max_bytes: int) -> None:
+    """Set the size for channels that are opened from now on.
+
+    The setting is what 3.10 reads; 4.x reads a term that it made of it when it started.
+    """
+    order = (
+        f"begin application:set_env(rabbit, max_message_size, {max_bytes}), "
+        "case persistent_term:get(max_message_size, none) of none -> ok; "
+        f"_ -> persistent_term:put(max_message_size, {max_bytes}) end end"
+    )
+    _expect_ok(ctl, node, order)
 
 
 def _expect_ok(ctl: Ctl, node: str, order: str) -> None:

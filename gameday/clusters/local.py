@@ -98,9 +98,12 @@ class LocalCluster(LocalNodes, LocalLinks, LocalControl):
             management=Address(LOOPBACK, ports.management(number)),
         )
 
-    def amqp_url(self, node: str, vhost: str, door: Door = "clients") -> str:
+    def amqp_url(
+        self, node: str, vhost: str, door: Door = "clients", user: tuple[str, str] | None = None
+    ) -> str:
         """Return the URL by which clients reach the node, through Toxiproxy."""
-        credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
+        name, password = user or (self.username, self.password)
+        credentials = f"{quote(name, safe='')}:{quote(password, safe='')}"
         return f"amqp://{credentials}@{self.door_address(node, door)}/{quote(vhost, safe='')}"
 
     def management_url(self, node: str) -> str:
@@ -113,6 +116,11 @@ class LocalCluster(LocalNodes, LocalLinks, LocalControl):
         if noted is None:
             raise HarnessError("the cluster did not come up: its own alarm limits are not known")
         return Limits(**noted[node])
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the nodes keep their data."""
+        return self._record.folder / "nodes"
 
     @property
     def owner_environment(self) -> dict[str, str]:

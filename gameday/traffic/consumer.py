@@ -37,6 +37,7 @@ class Consumer:
         self.queue = contract.queue
         self.served = Served()
         self.delay_ms = 0.0
+        self.fails_first = False
         self.on_handled: Callable[[Delivery, Result], None] | None = None
         self._contract = contract
         self._tools = tools
@@ -93,6 +94,7 @@ class Consumer:
     def go_on(self) -> None:
         """Work as the contract says, whatever it was told before."""
         self.delay_ms = 0.0
+        self.fails_first = False
         self._going_on.set()
         if self._resting:
             self._resting = False
@@ -220,6 +222,8 @@ class Consumer:
             self._settler.reject(index, delivery)  # Its last rejection was lost with its channel.
             return
         result = self._handler.handle(delivery, timed_out=timed_out)
+        if self.fails_first and result is Result.DONE and not self._handler.is_last_try(delivery):
+            result = Result.TRANSIENT
         self._reader.note(Kind.HANDLED, index, delivery, extra=result)
         self.served.handled += result in {Result.DONE, Result.TIMED_OUT}
         if result is Result.DONE and self._tools.effects is not None:

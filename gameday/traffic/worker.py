@@ -58,6 +58,12 @@ class Team:
         for consumer in self._consumers:
             consumer.delay_ms = delay_ms
 
+    def fail(self, shown: str) -> None:
+        """Fail each message for a while, but for its last try: what they call is down."""
+        self._standing.show(shown)
+        for consumer in self._consumers:
+            consumer.fails_first = True
+
     def wedge(self, shown: str) -> None:
         """Let no handler end."""
         self._standing.show(shown)
@@ -83,6 +89,7 @@ def _join(
     hello = {"role": "worker", "name": name, "process": session.ledger.process}
     orders: Handlers = {
         "slow": team.slow,
+        "fail": team.fail,
         "wedge": team.wedge,
         "rest": team.rest,
         "rebalance": team.rebalance,

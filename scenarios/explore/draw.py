@@ -54,6 +54,10 @@ def _worker(kind: str, **parameters: Any) -> Draw:
     return lambda cast, _: cast.entry(kind, f"worker of {cast.target}", **parameters)
 
 
+def _plain(kind: str, target: str) -> Draw:
+    return lambda cast, _: cast.entry(kind, target)
+
+
 def _flood(cast: Cast, chance: random.Random) -> Entry:
     return cast.entry("overload", "all", factor=round(chance.uniform(2, 4), 1))
 
@@ -132,7 +136,12 @@ CHANCES: tuple[Chance, ...] = (
     Chance("wedge_client", 2, _worker("wedge_client"), (3, 8)),
     Chance("slow_client", 1, _worker("slow_client", delay_ms=300.0), (3, 8)),
     Chance("cancel_consumer", 1, _worker("cancel_consumer"), (2, 6)),
+    Chance("retry_storm", 1, lambda cast, _: cast.entry("retry_storm", cast.target), (2, 5)),
+    Chance("thundering_herd", 1, _plain("thundering_herd", "herd"), (2, 5)),
     Chance("overload", 1, _flood, (3, 6)),
+    Chance("close_connections", 2, _plain("close_connections", "all"), (2, 4)),
+    Chance("import_definitions", 1, _plain("import_definitions", "imported"), (2, 4)),
+    Chance("starve_node", 2, lambda cast, _: cast.entry("starve_node", cast.leader), (3, 8)),
     Chance("remove_binding", 1, _unbind, (2, 5), lambda cast: bool(_bindings(cast))),
     Chance("poison", 2, lambda cast, _: cast.entry("poison", cast.target, count=40), (2, 4)),
 )  # fmt: skip
@@ -144,6 +153,21 @@ NEVER: dict[str, str] = {
     "wipe_node": "is an operator's half hour, not a moment's trouble",
     "forget_node": "is an operator's half hour, not a moment's trouble",
     "cut_links": "stops two brokers of three on Mnesia versions: a finding each time, and known",
+    "overflow_queue": "drops or refuses messages, on purpose: only some promise to bear it",
+    "expire_messages": "drops messages, on purpose: only some promise to bear it",
+    "limit_message_size": "refuses what is larger: no promise is kept meanwhile",
+    "fill_disk": "needs a small file system of the cluster's own",
+    "limit_files": "may take the node along: no random plan is to end so",
+    "delete_queue": "loses what the queue held, on purpose: only some promise to bear it",
+    "purge_queue": "loses what the queue held, on purpose: only some promise to bear it",
+    "remove_exchange": "needs an exchange that somebody publishes to",
+    "change_policy": "needs a definition that suits the queues",
+    "rotate_password": "refuses every client: no promise is kept meanwhile",
+    "revoke_permissions": "refuses every client: no promise is kept meanwhile",
+    "limit_user": "refuses every client: no promise is kept meanwhile",
+    "limit_vhost": "refuses every client: no promise is kept meanwhile",
+    "disable_plugin": "needs a plugin that the run can do without",
+    "enable_feature": "cannot be undone",
     "wrong_name": "strikes a host that probes the broker, and no load",
     "rotate_credentials": "strikes a host that probes the broker, and no load",
     "replay": "is no fault, but a producer's own doing: only some promise to bear it",

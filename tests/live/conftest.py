@@ -9,9 +9,11 @@ test's own folder are taken.
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from shop_stand import channel_of
 
 from chaos.fault import Site
 from chaos.journal import FILE_NAME, Journal
@@ -26,6 +28,11 @@ QUICK = BrokerSettings(
     advanced="{aten, [{poll_interval, 1000}]}",
     erlang_arguments=("-kernel", "net_ticktime", "3"),
 )
+
+
+def named_broker() -> str | None:
+    """Return which broker the tests shall run on, none for the one that is installed."""
+    return os.environ.get("GAMEDAY_TEST_BROKER") or None
 
 
 def broker_4_3() -> str:
@@ -59,8 +66,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def cluster(state_dir: Path) -> Iterator[LocalCluster]:
     """Run the session's cluster."""
-    broker = os.environ.get("GAMEDAY_TEST_BROKER") or None
-    with local_cluster(QUICK, broker=broker, state_dir=state_dir) as running:
+    with local_cluster(QUICK, broker=named_broker(), state_dir=state_dir) as running:
         yield running
 
 
@@ -88,6 +94,18 @@ def vhost(broker: Broker) -> Iterator[str]:
     yield name
     put_right(broker.cluster)
     broker.drop_vhost(name)
+
+
+@pytest.fixture
+def own(site: Site, vhost: str) -> Site:
+    """Give the site a virtual host of its own, with an exchange, two queues and their bindings."""
+    with channel_of(site.cluster, vhost) as channel:
+        channel.exchange_declare("shop", "topic", durable=True)
+        for queue in ("orders", "copies"):
+            channel.queue_declare(queue, durable=True)
+        channel.queue_bind("orders", "shop", "order.*", {"x-note": "kept"})
+        channel.queue_bind("orders", "shop", "refund.*")
+    return replace(site, vhost=vhost)
 
 
 def put_right(cluster: LocalCluster) -> None:

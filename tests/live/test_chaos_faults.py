@@ -110,6 +110,20 @@ def test_a_memory_alarm_is_known_everywhere_and_its_watermark_restored(site: Sit
     assert limits.memory_watermark(site.cluster, "r2") == pytest.approx(0.37)
 
 
+@pytest.mark.nightly
+def test_both_alarms_on_every_node_are_known_and_cleared(site: Site) -> None:
+    """Six alarms at once, of two kinds, on each node's list; then none, and each limit its own."""
+    before = {node: limits.read_limits(site.cluster, node) for node in site.cluster.nodes}
+    with Together((DiskAlarm("all"), MemoryAlarm("all"))).inject(site):
+        for node in site.cluster.nodes:
+            known = {(alarm.kind, alarm.node) for alarm in Broker(site.cluster).alarms(node)}
+            assert known == {(kind, each) for kind in ("disk", "memory") for each in before}
+
+    healthy(site)
+    healthy(site, "e1.2")
+    assert {node: limits.read_limits(site.cluster, node) for node in before} == before
+
+
 def test_clients_cut_by_reset_are_refused(site: Site) -> None:
     """Clients of one node are refused, those of another are not, and the node is well."""
     with CutClients("r1").inject(site):

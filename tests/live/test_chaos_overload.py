@@ -12,6 +12,7 @@ from chaos_stand import healthy, undone_by_another
 from traffic_stand import WORK, Stand, of_kind, records, stand, until
 
 from chaos.fault import Site
+from chaos.herd import ThunderingHerd
 from chaos.journal import FILE_NAME, Journal
 from chaos.overload import Overload
 from gameday.clusters.broker import Broker
@@ -72,6 +73,40 @@ def test_a_flood_lets_the_backlog_grow_until_it_ends(shop: Stand, tmp_path: Path
     assert len(due(shop, now, monotonic_ns())) / 1.5 < 90
     shop.processes[-1].send_signal(signal.SIGTERM)
     assert shop.processes[-1].wait(20) == 0
+
+
+@pytest.fixture
+def field(cluster: LocalCluster, vhost: str, tmp_path: Path) -> Iterator[Stand]:
+    """Give a stand without clients."""
+    with stand(cluster, vhost, tmp_path / "run") as made:
+        yield made
+
+
+def herd_of(made: Stand, node: str) -> int:
+    """Return how many connections to the stand's virtual host a node lists."""
+    rows = made.cluster.management(node).get("/api/connections")
+    return sum(row.get("vhost") == made.vhost for row in rows)
+
+
+def test_a_hundred_clients_come_back_at_once(field: Stand, tmp_path: Path) -> None:
+    """All are closed by the broker (320), all are back; when the fault ends, all are gone."""
+    site = site_of(field, tmp_path)
+    with ThunderingHerd(count=100).inject(site):
+        until(lambda: herd_of(field, "r1") == 100, 20, "a hundred connections are listed")
+
+    until(lambda: field.processes[0].poll() is not None, 15, "the herd has left")
+    assert field.processes[0].returncode == 0
+    healthy(site)
+    rows, _ = records(field.folder, "herd")
+    closed = of_kind(rows, Kind.CONNECTION_CLOSED)
+    assert (closed["detail"] == 320).sum() == 100
+    assert len(of_kind(rows, Kind.CONNECTION_OPENED)) == 200
+
+
+@pytest.mark.nightly
+def test_a_herd_is_dispersed_by_whoever_has_the_journal(field: Stand, tmp_path: Path) -> None:
+    """Another process removes its file, and it leaves."""
+    undone_by_another(ThunderingHerd(count=20), site_of(field, tmp_path))
 
 
 @pytest.mark.nightly

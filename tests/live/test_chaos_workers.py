@@ -8,15 +8,15 @@ from typing import Any
 import gevent
 import pytest
 from chaos_stand import evidence, healthy, undone_by_another
-from traffic_stand import WORK, Stand, of_kind, records, stand, until
+from traffic_stand import DEAD, WORK, Stand, of_kind, records, stand, until
 
 from chaos.fault import Site
 from chaos.journal import FILE_NAME, Journal
-from chaos.workers import CancelConsumer, SlowClient, WedgeClient
+from chaos.workers import CancelConsumer, RetryStorm, SlowClient, WedgeClient
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.errors import HarnessError
-from gameday.history.records import Kind
+from gameday.history.records import Kind, Result
 
 pytestmark = pytest.mark.live
 
@@ -135,6 +135,25 @@ def test_whoever_has_the_journal_lets_a_worker_go_on(
     undone_by_another(fault(worker_of(work)), site)
 
     all_done(work, 60)
+
+
+def test_a_retry_storm_gives_no_message_up(work: Stand, tmp_path: Path) -> None:
+    """Each message is published again while it lasts, and handled in the end; none dies of it.
+
+    The contract tries three times.
+    """
+    load(work, 40)
+    site = site_of(work, tmp_path)
+    with RetryStorm(WORK).inject(site):
+        until(lambda: work.board.total("retried") >= 30, 10, "a storm of retries")
+
+    until(lambda: counts(work) == (0, 0), 30, "the queue is empty")
+    healthy(site)
+    rows, _ = records(work.folder, "hand")
+    handled = of_kind(rows, Kind.HANDLED)
+    assert (handled["extra"] == Result.DONE).sum() == 40
+    assert (handled["extra"] == Result.TRANSIENT).sum() >= 30
+    assert Broker(work.cluster).message_counts(work.vhost)[DEAD] == (0, 0)
 
 
 def test_a_wedged_worker_that_dies_needs_no_healing(work: Stand, tmp_path: Path) -> None:

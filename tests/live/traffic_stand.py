@@ -150,6 +150,11 @@ class Stand:
         until(lambda: self.board.total("consuming") > known, 60, "the worker consumes")
         return process
 
+    def herd(self, count: int, file: Path) -> None:
+        """Start a herd of idle clients."""
+        words = [sys.executable, "-m", "gameday.traffic.herd", str(self.folder), str(count)]
+        self.processes.append(subprocess.Popen([*words, str(file)], env=self.environment()))
+
     def producer(self, name: str = "boss") -> subprocess.Popen[bytes]:
         """Start a producer process, wait until its pool stands, and let it publish."""
         script = Path(__file__).with_name("traffic_producer.py")
@@ -193,6 +198,7 @@ def stand(
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     made = Stand(cluster, vhost, folder, Switchboard(folder, lambda *_: None))
+    made.board.start_herd = made.herd
     hub, failed = gevent.get_hub(), []
     show = hub.handle_error
 

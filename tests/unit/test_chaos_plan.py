@@ -217,18 +217,21 @@ def test_ids_are_unique(tmp_path: Path) -> None:
 def test_symbolic_targets_are_resolved() -> None:
     """Leaders, followers and workers become names; names stay."""
     worker = Client("worker-3", "worker", 3, 4711, "r2", "builds")
+    producer = Client("locust-1", "publisher", 1, 4710, producers=("api-engine", "notifier"))
     entries = tuple(
         Entry(kind="kill_node", target=target)
-        for target in ("leader of builds", "follower of builds", "worker of builds", "r3")
-    )
+        for target in ("leader of builds", "follower of builds", "worker of builds", "r3",
+                       "publisher of notifier")
+    )  # fmt: skip
     planned = Episode(id="e1", name="all", at_s=0, for_s=1, faults=entries)
 
-    resolved = resolve(planned, NODES, {"builds": "r1"}, [worker])
+    resolved = resolve(planned, NODES, {"builds": "r1"}, [worker, producer])
 
-    assert [entry.target for entry in resolved.faults] == ["r1", "r2", "worker-3", "r3"]
+    found = [entry.target for entry in resolved.faults]
+    assert found == ["r1", "r2", "worker-3", "r3", "locust-1"]
 
 
-@pytest.mark.parametrize("target", ["leader of unknown", "worker of builds"])
+@pytest.mark.parametrize("target", ["leader of unknown", "worker of builds", "publisher of builds"])
 def test_a_target_that_means_nothing_is_refused(target: str) -> None:
     """A queue without a leader, or without a worker, cannot be struck."""
     planned = Episode(

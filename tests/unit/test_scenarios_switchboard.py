@@ -24,6 +24,7 @@ from gameday.traffic.wire import SOCKET_NAME, Wire
 
 folder, name, role = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 stop, seen = Event(), {"orders": 0, "factor": 0, "handled": 5, "queue": "builds", "nodes": ["r2"]}
+seen["unanswered"] = 3
 
 def note(**words):
     seen["orders"] += 1
@@ -121,6 +122,19 @@ def test_a_killed_client_is_gone_and_meant(board: Switchboard, start: Start) -> 
     assert board.meant == {process.pid}
     with pytest.raises(HarnessError, match="build-worker-1"):
         board.kill("build-worker-1")
+
+
+def test_the_dead_wait_for_nothing(board: Switchboard, start: Start) -> None:
+    """What a killed client has done stays in the total; what it waited for does not."""
+    start("locust", "publisher", 1)
+    start("locust", "publisher", 2)
+    board.wait_for({"locust": 2}, 60)
+    wait_until(lambda: board.total("unanswered") == 6, 10, "both reported", poll_ms=20)
+
+    board.kill("locust-1")
+
+    wait_until(lambda: len(board.callers()) == 1, 10, "one is gone", poll_ms=20)
+    assert (board.total("unanswered"), board.total("handled")) == (3, 10)
 
 
 def test_a_pause_is_not_an_end(board: Switchboard, start: Start) -> None:

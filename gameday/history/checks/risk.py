@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gameday.history.checks.select import queue_mask
 from gameday.history.journal import Fault
 from gameday.history.outcomes import Outcome
-from gameday.history.records import Kind
+from gameday.history.records import Kind, Result
 from gameday.history.run import Run
 
 Array = npt.NDArray[Any]
@@ -74,6 +74,8 @@ def _concerned(route: Any, fault: Fault) -> bool:
     """Whether a route leads over what an operator changed; everybody's, where that is no queue."""
     if fault.kind == "remove_binding" and route.get("exchange") != fault.parameters["exchange"]:
         return False
+    if fault.kind == "remove_exchange":
+        return bool(route.get("exchange") == fault.target)
     return fault.target in route.get("queues", ()) or fault.kind not in ON_QUEUES
 
 
@@ -117,6 +119,16 @@ def served(run: Run, fault: Fault) -> bool:
     return bool((mine & (deliveries.time_ns <= end)).any())
 
 
+def retried(run: Run, fault: Fault) -> bool:
+    """Whether handlers of the struck queue failed in numbers while it lasted."""
+    begin, end = in_force(run, fault)
+    deliveries = run.history.deliveries
+    number = run.history.queue_number(fault.target)
+    failed = (deliveries.result == Result.TRANSIENT) & (deliveries.queue == number)
+    inside = (deliveries.handled_ns >= begin) & (deliveries.handled_ns <= end)
+    return int((failed & inside).sum()) >= GROWTH
+
+
 def grew(run: Run, fault: Fault) -> bool:
     """Whether the backlog of the flooded producers' queues was larger at the end."""
     begin, end = in_force(run, fault)
@@ -145,13 +157,15 @@ MISSING: dict[Rule, str] = {
     kept_holding: "lasted while the client held nothing",
     served: "struck a client that was never given anything",
     grew: "let no backlog grow",
+    retried: "let hardly any handler fail",
 }
 CLIENTS: dict[str, Rule] = {
     "kill_client": held,
     "wedge_client": kept_holding,
     "slow_client": served,
     "cancel_consumer": served,
+    "retry_storm": retried,
 }
 BY_CLASS: dict[str, Rule] = {"operator": published, "overload": grew}
-ON_QUEUES = frozenset({"remove_binding"})
+ON_QUEUES = frozenset({"remove_binding", "delete_queue", "purge_queue"})
 """Kinds of operators' faults whose target is a queue: only what goes there is concerned."""

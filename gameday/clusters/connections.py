@@ -1,0 +1,63 @@
+"""The AMQP connections of a virtual host: listed by the nodes that hold them, and closed."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from gameday.clusters.cluster import ControlledCluster
+from gameday.clusters.expressions import binary
+
+MINE = """
+[Pid || {{Pid, Infos}} <- ets:tab2list(connection_created),
+  proplists:get_value(vhost, Infos) =:= {vhost}]
+"""
+TEXTS = "iolist_to_binary(rabbit_json:encode([list_to_binary(pid_to_list(Pid)) || Pid <- {pids}]))"
+
+
+NAMED = """
+begin Prefix = {prefix}, Size = byte_size(Prefix),
+  [Pid || {{Pid, Infos}} <- ets:tab2list(connection_created),
+    proplists:get_value(vhost, Infos) =:= {vhost},
+    case rabbit_misc:table_lookup(
+        proplists:get_value(client_properties, Infos, []), <<"connection_name">>) of
+      {{_, <<Prefix:Size/binary, _/binary>>}} -> true; _ -> false end]
+end
+"""
+RUNNING = """
+[Each || Each <- [{pids}], (catch rabbit_reader:info(Each, [state])) =:= [{{state, running}}]]
+"""
+
+
+def connections(cluster: ControlledCluster, vhost: str) -> dict[str, list[str]]:
+    """Return, for each node, the processes of its connections to a virtual host."""
+    question = TEXTS.format(pids=MINE.format(vhost=binary(vhost)))
+    return {node: json.loads(cluster.evaluate(node, question)) for node in cluster.nodes}
+
+
+def close_connections(
+    cluster: ControlledCluster, vhost: str, nodes: Iterable[str], prefix: str = ""
+) -> None:
+    """Close every connection to a virtual host, as `rabbitmqctl close_all_connections` does.
+
+    With a prefix, only those whose clients call them so.
+    """
+    mine = (
+        NAMED.format(vhost=binary(vhost), prefix=binary(prefix))
+        if prefix
+        else MINE.format(vhost=binary(vhost))
+    )
+    order = (
+        'lists:foreach(fun(Pid) -> catch rabbit_networking:close_connection(Pid, "by an operator") '
+        f"end, {mine})"
+    )
+    for node in nodes:
+        cluster.evaluate(node, order, timeout_s=20)
+
+
+def still_there(cluster: ControlledCluster, known: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return those of the connections, by node, that serve: one that waits for its end does not."""
+    found = []
+    for node, pids in known.items():
+        listed = ",".join(f'list_to_pid("{pid}")' for pid in pids)
+        alive = TEXTS.format(pids=RUNNING.format(pids=listed))
+        found += [f"{node} {pid}" for pid in json.loads(cluster.evaluate(node, alive))]
+    return found
