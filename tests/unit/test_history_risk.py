@@ -8,7 +8,7 @@ import pytest
 
 from gameday.history.checks import HARNESS, look
 from gameday.history.finding import Finding, Status
-from gameday.history.records import Kind
+from gameday.history.records import Kind, Result
 from gameday.history.run import load_run
 from tests.fake_broker import SECOND
 from tests.fake_folder import FakeRun
@@ -171,3 +171,31 @@ def test_an_overload_lets_a_backlog_grow(
     found = exposed(run, tmp_path)
 
     assert found.status == status, found.reason
+
+
+@pytest.mark.parametrize(
+    ("queue", "status"), [("builds", Status.UNKNOWN), ("nowhere", Status.UNKNOWN)]
+)
+def test_a_storm_in_which_hardly_any_handler_fails_is_none(
+    queue: str, status: Status, tmp_path: Path
+) -> None:
+    """The contract's own few transient failures are no storm of retries."""
+    run = simulate(2500, 1)
+    turned_into(run, "retry_storm", "client", queue)
+
+    finding = exposed(run, tmp_path)
+
+    assert (finding.status, "hardly any" in finding.reason) == (status, True)
+
+
+def test_a_storm_of_failures_is_exposed(tmp_path: Path) -> None:
+    """Handlers that failed in numbers while it lasted had to be tried again."""
+    run = simulate(2500, 1)
+    turned_into(run, "retry_storm", "client", "builds")
+    begin, end = between(run)
+    for tape in run.tapes:
+        for row in tape.of(Kind.HANDLED):
+            if begin - 10 * SECOND <= row.time_ns <= end:
+                row.extra, row.time_ns = Result.TRANSIENT, max(row.time_ns, begin + 1)
+
+    assert exposed(run, tmp_path).status == Status.PASS
