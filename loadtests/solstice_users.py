@@ -1,4 +1,4 @@
-"""solstice's services as Locust users: Integration layer and Orchestrators, each in two versions."""
+"""solstice's services as Locust users: Integration layer and Orchestrators, in two versions."""
 
 from _gameday import users_of  # type: ignore[import-not-found]  # By its bare stem, as Locust does.
 
