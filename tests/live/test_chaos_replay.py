@@ -1,8 +1,10 @@
 """The event bus, idempotent workers and a replay, on a broker of one node that comes and goes."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import gevent
@@ -19,7 +21,7 @@ from chaos.nodes import KillAllNodes
 from chaos.replay import Replay
 from chaos.traffic import NoTraffic
 from gameday.clusters.local import LocalCluster, local_cluster
-from gameday.contracts.model import Contract, Degraded
+from gameday.contracts.model import Contract, Degraded, Tick
 from gameday.history.finding import name_of
 from gameday.history.ledger import read_ledger
 from gameday.history.records import Kind
@@ -99,6 +101,48 @@ def test_no_call_waits_and_no_drop_is_silent(here: Stand, site: Site, fault: Fau
     waited = shed["detail"][: int((called["extra"] == 0).sum())]
     assert (waited[waited > 100_000] >= AFTER_MS * 1000).all(), "none was given up before its time"
     boss.close()
+    healthy(site)
+
+
+def test_without_a_bus_a_caller_would_wait(here: Stand, site: Site) -> None:
+    """Who waits for a confirm under an alarm waits as long as it lasts: a bus saves that."""
+    sender = here.sender(pool=1)
+
+    with DiskAlarm("r1").inject(site):
+        begun_s = monotonic()
+        sender.send(here.message())
+        gevent.sleep(2)
+        assert not here.heard, "a caller would still wait"
+    until(lambda: here.heard, 20, "its confirm came")
+
+    assert monotonic() - begun_s >= 2
+    healthy(site)
+
+
+def test_a_tick_of_an_outage_is_made_good_at_the_next(here: Stand, site: Site) -> None:
+    """A tick job logs what it could not publish, sends it at the next tick, and once."""
+    plain = here.session.contract.producers[0]
+    ticking = plain.model_copy(
+        update={"degraded": None, "tick": Tick(every_s=2), "name": "clock", "pool": 1}
+    )
+    job = here.session.publisher(ticking)
+    until(lambda: job.sender.open_links == 1, 40, "the pool stands")
+    job.start()
+    until(lambda: job.sender.tally.confirmed >= 1, 20, "it ticks")
+
+    with KillAllNodes().inject(site):
+        until(lambda: job.sender.tally.told >= 1, 20, "a tick fails")
+    until(lambda: job.offered.count >= 6, 60, "it ticks on")
+    job.stop()
+    until(lambda: job.sender.tally.confirmed == job.offered.count, 20, "every tick arrived")
+
+    job.close()
+    rows = read_ledger(here.session.ledger.path).records
+    invoked, confirmed = of_kind(rows, Kind.INVOKE), of_kind(rows, Kind.CONFIRMED)
+    tries = Counter(invoked["sequence"].tolist())
+    assert max(tries.values()) >= 2
+    assert sum(tries.values()) - len(tries) == job.sender.tally.told
+    assert len(confirmed) <= len(tries), "no tick was confirmed twice"
     healthy(site)
 
 

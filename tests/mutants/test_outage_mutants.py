@@ -122,6 +122,18 @@ def test_what_was_not_played_is_missed(check: str, episode: str, word: str, tmp_
     assert word in finding.reason
 
 
+def test_an_alarm_is_no_outage(tmp_path: Path) -> None:
+    """A silence calls for no postmortem when an alarm is its reason: that is blocked time."""
+    run = deepcopy(written())
+    for line in run.journal.of("fault", episode="outage"):
+        line["kind"], line["fault_class"] = "disk_alarm", "disk_alarm"
+
+    finding = made("postmortem", loaded(run, tmp_path))
+
+    assert finding.status.name == "UNKNOWN"
+    assert "no outage lasted longer" in finding.reason
+
+
 def test_the_repair_list_holds_each_dropped_event(tmp_path: Path) -> None:
     """By queue, each event that was given up once, with what its log says of it."""
     run = loaded(deepcopy(written()), tmp_path)
