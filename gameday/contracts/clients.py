@@ -193,6 +193,9 @@ class Consumer(Part):
     """How long handling one message takes."""
     timeout_ms: PositiveInt | None = None
     """After how long a handler is stopped, and its message counted as timed out."""
+    cancel_on_failover: bool = False
+    """Whether it asks a mirrored queue to cancel it when the leader changes, so that it comes back
+    with nothing in hand (`x-cancel-on-ha-failover`)."""
     retry: Literal["republish", "requeue", "ladder", "none"] = "republish"
     """How a transient failure is tried again: republished with its count raised, requeued, or
     republished into the next wait queue of `ladder`."""

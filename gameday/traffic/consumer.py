@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOVE_WITHIN_S = 5.0
 CONSUME_WITHIN_S = 5.0
+CANCELLED_ON_FAILOVER = {"x-cancel-on-ha-failover": True}
 YIELD_EVERY = 50
 """A handler that takes no time still lets the connection be read after so many messages."""
 
@@ -143,6 +144,7 @@ class Consumer:
             self._contract.queue,
             self._delivered,
             auto_ack=not self._contract.manual_ack,
+            arguments=CANCELLED_ON_FAILOVER if self._contract.cancel_on_failover else None,
             callback=lambda _: self._consuming(tag),
         )
         gevent.spawn_later(CONSUME_WITHIN_S, self._insist, link.channel_index)

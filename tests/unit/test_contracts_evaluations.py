@@ -132,3 +132,8 @@ def test_the_alternatives_change_one_thing_each(evaluations: Contract) -> None:
     assert safe.topology.policies == ()
     assert evaluator(greedy).prefetch > 2 * evaluator(greedy).parallel
     assert prefetched == evaluator(evaluations)
+
+
+def test_workers_let_go_when_the_leader_changes(evaluations: Contract) -> None:
+    """Whoever works for seconds is cancelled on failover: a stale rejection crashes the leader."""
+    assert evaluator(evaluations).cancel_on_failover
