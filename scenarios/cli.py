@@ -142,6 +142,34 @@ def lint(
 
 
 @app.command()
+def enqueue(
+    repo_url: Annotated[str, typer.Option(help="The repository to build.")],
+    commit_sha: Annotated[str, typer.Option(help="The commit to build: 40 hex digits.")],
+    runs_on: Annotated[str | None, typer.Option(help="The label of a runner.")] = None,
+    system: Annotated[str, typer.Option(help="A system, or a contract's path.")] = "solstice",
+    amqp_url: Annotated[
+        str | None, typer.Option(help="Else AMQP_URL, else the cluster of `gameday up`.")
+    ] = None,
+    exchange: Annotated[str | None, typer.Option(help="In place of AMQP_EXCHANGE.")] = None,
+    queue: Annotated[str | None, typer.Option(help="In place of AMQP_QUEUE.")] = None,
+    routing_key: Annotated[str | None, typer.Option(help="In place of AMQP_ROUTING_KEY.")] = None,
+    dlx: Annotated[str | None, typer.Option(help="In place of AMQP_DLX.")] = None,
+    dlq: Annotated[str | None, typer.Option(help="In place of AMQP_DLQ.")] = None,
+    receive: Annotated[
+        bool, typer.Option("--receive", help="Also take it from its queue, and acknowledge it.")
+    ] = False,
+) -> None:
+    """Put one job request on its queue: declared, published, confirmed."""
+    from scenarios.enqueue import Wanted, enqueue_one  # noqa: PLC0415
+
+    fields = {"repo_url": repo_url, "commit_sha": commit_sha}
+    fields |= {"runs_on": runs_on} if runs_on is not None else {}
+    names = {"--exchange": exchange, "--queue": queue, "--routing-key": routing_key}
+    names |= {"--dlx": dlx, "--dlq": dlq}
+    enqueue_one(Wanted(system, fields, names, amqp_url, receive))
+
+
+@app.command()
 def up(
     system: arguments.System = "sparki",
     broker: arguments.Broker = None,

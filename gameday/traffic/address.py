@@ -47,6 +47,11 @@ def find_broker() -> Address:
     return Address(targets, management, version, source)
 
 
+def broker_url(named: str | None) -> str:
+    """Return the address that is named, else the one that `find_broker` would try first."""
+    return named or _candidates()[0][0].url
+
+
 def _candidates() -> tuple[tuple[Target, ...], str | None, str]:
     management = os.environ.get("GAMEDAY_MANAGEMENT_URL")
     url = os.environ.get("AMQP_URL")
