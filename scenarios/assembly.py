@@ -14,6 +14,8 @@ from scenarios.crew import Crew
 from scenarios.game import Game
 from scenarios.observe import Observer
 from scenarios.options import Options
+from scenarios.probing import Prober
+from scenarios.scaling import Scaler
 from scenarios.screen import Screen
 from scenarios.stage import Stage
 from scenarios.switchboard import Switchboard
@@ -43,7 +45,10 @@ def assemble(
     stack.callback(board.close)
     crew.number_of = board.number_of
     board.start_herd = crew.start_herd
-    screen.figures = stack.enter_context(Observer(stage.folder, stage.broker, stage.vhost, board))
+    scaler = Scaler(contract, crew, board, journal)
+    observer = Observer(stage.folder, stage.broker, stage.vhost, board, scaler.look)
+    screen.figures = stack.enter_context(observer)
+    stack.enter_context(Prober(stage.folder, board))
     site = Site(
         cast("Breakable", stage.cluster),  # An attached one is only asked for what its powers say.
         journal,
@@ -58,7 +63,7 @@ def assemble(
     )  # fmt: skip
     return Game(
         stage.folder, contract, stage.cluster, stage.broker, stage.vhost, journal, site, crew,
-        board, plan, screen, controls,
+        board, plan, screen, controls, scaler,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ DRAIN_WITHIN_S = 60.0
 def heal(game: Game) -> None:
     """Stop the publishers, and observe sustained health."""
     game.phase("heal", "begin")
+    game.scaler.off()
     game.board.stop_publishers()
     _gate(game, "publishers_stopped", lambda: _publishers_stopped(game))
     _gate(game, "healthy", lambda: _healthy(game))

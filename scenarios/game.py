@@ -20,6 +20,7 @@ from gameday.history.roles import Roles
 from scenarios.attached import AttachedFacts
 from scenarios.controls import Controls
 from scenarios.crew import Crew
+from scenarios.scaling import Scaler
 from scenarios.scenario import main_queue
 from scenarios.screen import Screen
 from scenarios.switchboard import Switchboard
@@ -44,6 +45,7 @@ class Game:
     plan: Plan
     screen: Screen
     controls: Controls
+    scaler: Scaler
     lost_members: list[str] = field(default_factory=list)
     alone: dict[str, str] = field(default_factory=dict)
     proxy_restarts: int = 0

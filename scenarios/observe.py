@@ -9,6 +9,7 @@ import json
 import os
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any, Self
@@ -32,8 +33,14 @@ class Observer:
     """Samples the broker and tallies the ledgers, in a thread of its own."""
 
     def __init__(
-        self, folder: Path, broker: Broker | AttachedFacts, vhost: str, board: Switchboard
+        self,
+        folder: Path,
+        broker: Broker | AttachedFacts,
+        vhost: str,
+        board: Switchboard,
+        on_depths: Callable[[Mapping[str, int]], None],
     ) -> None:
+        self._on_depths = on_depths
         self._folder, self._broker, self._vhost, self._board = folder, broker, vhost, board
         self._tally = Tally(folder / "history")
         self._ready = self._samples = 0
@@ -62,8 +69,10 @@ class Observer:
         with (self._folder / "metrics" / "samples.jsonl").open("a") as file:
             while not self._done.wait(EVERY_S):
                 self._tally.read_on()
-                file.write(json.dumps(self._sample()) + "\n")
+                sample = self._sample()
+                file.write(json.dumps(sample) + "\n")
                 file.flush()
+                self._on_depths(sample["depth"])
 
     def _sample(self) -> dict[str, Any]:
         sample: dict[str, Any] = {"time_ns": monotonic_ns(), "load": os.getloadavg()[0]}

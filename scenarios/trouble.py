@@ -28,6 +28,7 @@ FOLLOWS = frozenset({"kill_follower"})
 def trouble(game: Game) -> None:
     """Carry the plan out, and write down what it turned out to be."""
     game.phase("trouble", "begin")
+    game.scaler.on()
     begun = game.screen.now()
     for episode in game.plan.episodes:
         at_s = game.screen.now() - begun

@@ -65,6 +65,7 @@ class FakeRun:
     samples: list[dict[str, Any]]
     generator: list[dict[str, Any]]
     ledgers_of: str | None = None
+    probes: list[dict[str, Any]] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
@@ -94,6 +95,8 @@ class FakeRun:
         metrics = folder / "metrics"
         metrics.mkdir(exist_ok=True)
         _lines(metrics / "samples.jsonl", self.samples)
+        if self.probes:
+            _lines(metrics / "health.jsonl", self.probes)
         _lines(metrics / "generator-0001.jsonl", self.generator)
         return folder
 

@@ -16,6 +16,7 @@ from tests.mutants.test_declaring_mutants import FAMILIES as DECLARING_FAMILIES
 from tests.mutants.test_mutants import FAMILIES
 from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
 from tests.mutants.test_timeout_mutants import FAMILIES as TIMEOUT_FAMILIES
+from tests.mutants.test_worker_mutants import FAMILIES as WORKER_FAMILIES
 from tests.write_faults import DOCUMENT, document, live_tests
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +26,7 @@ EXIT_CODES = {"0", "1", "2", "3", "4", "130"}
 
 EVERY_FAMILY = (
     *FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES, *TIMEOUT_FAMILIES, *DECLARING_FAMILIES,
+    *WORKER_FAMILIES,
 )  # fmt: skip
 
 LISTED: dict[str, tuple[Path, Iterable[str]]] = {

@@ -34,6 +34,8 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "duplicates_flag": ("queues",),
     "effects": ("queues", "repeats"),
     "graceful_stop": ("consumer", "limit_s"),
+    "health_endpoint": ("consumer", "tolerance_s"),
+    "scaling": ("consumer", "limit_s", "react_s"),
     "calls": ("producers", "limit_ms", "states"),
     "drops": ("producers", "levels"),
     "degraded": ("producers", "limit_s"),

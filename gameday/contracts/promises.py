@@ -32,6 +32,8 @@ CheckName = Literal[
     "duplicates_flag",
     "effects",
     "graceful_stop",
+    "health_endpoint",
+    "scaling",
     "calls",
     "drops",
     "degraded",

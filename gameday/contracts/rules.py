@@ -159,8 +159,19 @@ def _consumers(contract: Contract) -> Iterator[Mistake]:
         if consumer.parallel > consumer.prefetch:
             text = f"expected at most its prefetch, {consumer.prefetch}, since it never holds more"
             yield Mistake(("consumers", i, "parallel"), f"{text}; lower it, or raise prefetch")
+        yield from _scaling(("consumers", i), consumer)
         yield from _ladder(("consumers", i), contract, consumer)
         yield from _loops(("consumers", i), contract, consumer)
+
+
+def _scaling(path: Path, consumer: Consumer) -> Iterator[Mistake]:
+    """Find a depth at which nobody could be added, and a most that nothing leads to."""
+    if (consumer.scale_at_depth is None) != (consumer.scale_to is None):
+        text = "expected scale_at_depth and scale_to together, found one alone; add the other"
+        yield Mistake((*path, "scale_at_depth"), text)
+    elif consumer.scale_to is not None and consumer.scale_to <= consumer.workers:
+        text = f"expected more than its {consumer.workers} workers, since it only ever adds some"
+        yield Mistake((*path, "scale_to"), f"{text}, found {consumer.scale_to}; raise it")
 
 
 def _ladder(path: Path, contract: Contract, consumer: Consumer) -> Iterator[Mistake]:

@@ -71,9 +71,12 @@ class Run:
     @cached_property
     def samples(self) -> tuple[Mapping[str, Any], ...]:
         """What was seen of the broker from outside, once a second; a torn last line is left out."""
-        path = self.folder / "metrics" / "samples.jsonl"
-        texts = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
-        return tuple(json.loads(text) for text in texts)
+        return _whole_lines(self.folder / "metrics" / "samples.jsonl")
+
+    @cached_property
+    def probes(self) -> tuple[Mapping[str, Any], ...]:
+        """What the workers' health endpoints answered, in the order of asking."""
+        return _whole_lines(self.folder / "metrics" / "health.jsonl")
 
     @cached_property
     def windows(self) -> Windows:
@@ -154,6 +157,12 @@ def _json(path: Path) -> Any:
         return {}
     except (OSError, ValueError) as error:
         raise HarnessError(f"{path} cannot be read: {error}") from error
+
+
+def _whole_lines(path: Path) -> tuple[Mapping[str, Any], ...]:
+    """Read lines of JSON; none where there is no file, and a torn last one is left out."""
+    texts = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+    return tuple(json.loads(text) for text in texts)
 
 
 def _controls(ledgers: list[Ledger], *, complete: bool) -> dict[str, History]:

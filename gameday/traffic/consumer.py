@@ -81,6 +81,12 @@ class Consumer:
         """How many deliveries it holds."""
         return len(self._waiting) + len(self._in_hand) + self._settler.republishing
 
+    def ask(self, answered: "Callable[[Any], None]") -> None:
+        """Ask the broker for what is so already; it hears `answered` when the broker answers."""
+        if self.link.channel.is_open:  # It may be closing, by our own wish.
+            prefetch = self._contract.prefetch
+            self.link.channel.basic_qos(prefetch_count=prefetch, callback=answered)
+
     def wedge(self) -> None:
         """Hold what it has, and what it is given: no handler ends until told to go on."""
         self._going_on.clear()

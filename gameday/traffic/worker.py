@@ -15,6 +15,7 @@ from gevent.event import Event
 
 from gameday.traffic.consumer import Consumer
 from gameday.traffic.crash import end_on_defects
+from gameday.traffic.health import HealthEndpoint
 from gameday.traffic.session import Session, open_session, targets_from_environment
 from gameday.traffic.standing import Standing
 from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
@@ -32,10 +33,13 @@ def main(arguments: list[str]) -> int:
     consumers = [
         session.consumer(contract, first + number, number) for number in range(contract.concurrency)
     ]
-    wire = _join(folder, session, name, consumers, stop)
+    health = HealthEndpoint(consumers) if contract.health else None
+    wire = _join(folder, session, name, consumers, stop, health)
     stop.wait()
     drained = [each.drain(contract.drain_s) for each in consumers]
     wire.close()
+    if health is not None:
+        health.close()
     session.close()
     return 0 if all(drained) else 1
 
@@ -83,7 +87,12 @@ class Team:
 
 
 def _join(
-    folder: Path, session: Session, name: str, consumers: list[Consumer], stop: Event
+    folder: Path,
+    session: Session,
+    name: str,
+    consumers: list[Consumer],
+    stop: Event,
+    health: HealthEndpoint | None,
 ) -> Wire:
     team = Team(consumers)
     hello = {"role": "worker", "name": name, "process": session.ledger.process}
@@ -95,7 +104,10 @@ def _join(
         "rebalance": team.rebalance,
         "stop": stop.set,
     }
-    return Wire(folder / SOCKET_NAME, hello, lambda: _report(consumers), orders, stop.set)
+    served = {} if health is None else {"health": health.url}
+    return Wire(
+        folder / SOCKET_NAME, hello, lambda: {**_report(consumers), **served}, orders, stop.set
+    )
 
 
 def _report(consumers: list[Consumer]) -> dict[str, Any]:

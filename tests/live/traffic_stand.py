@@ -69,7 +69,14 @@ CONTRACT = Contract.model_validate(
             {"name": "boss", "message": "job", "routing_key": WORK, "pool": 2, "rate_per_s": 50}
         ],
         "consumers": [
-            {"name": "hand", "queue": WORK, "service_ms": 20, "retry": "republish", "drain_s": 10},
+            {
+                "name": "hand",
+                "queue": WORK,
+                "service_ms": 20,
+                "retry": "republish",
+                "drain_s": 10,
+                "health": True,
+            },
             {"name": "climber", "queue": LADDER, "service_ms": 1, "retry": "requeue"},
         ],
         "requirements": [],

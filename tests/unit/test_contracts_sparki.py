@@ -9,7 +9,7 @@ from gameday.contracts.model import Consumer, Contract, Producer
 from gameday.contracts.topology import dead_letter_targets, policy_of, route
 
 SMOKE = ("01", "02", "03", "04", "05", "10", "11", "13", "15", "16", "18", "24", "25")
-FULL_ADDS = ("06", "12", "14")
+FULL_ADDS = ("17", "06", "12", "14")
 
 
 @pytest.fixture(scope="module")

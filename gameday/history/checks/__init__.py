@@ -28,6 +28,7 @@ from gameday.history.checks.pool import pool
 from gameday.history.checks.recovery import blocked, recovery
 from gameday.history.checks.retries import attempts
 from gameday.history.checks.routing import correlation, routed
+from gameday.history.checks.scaling import scaling
 from gameday.history.checks.schemas import schemas
 from gameday.history.checks.sla import sla
 from gameday.history.checks.stops import graceful_stop
@@ -35,6 +36,7 @@ from gameday.history.checks.ticks import ticks
 from gameday.history.checks.timeouts import timeouts_apart
 from gameday.history.checks.urgency import effectiveness, starvation
 from gameday.history.checks.wedged import wedged
+from gameday.history.checks.workers import health_endpoint
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.run import Run
 
@@ -62,6 +64,8 @@ CHECKS: dict[str, Check] = {
     "duplicates_flag": duplicates_flag,
     "effects": effects,
     "graceful_stop": graceful_stop,
+    "health_endpoint": health_endpoint,
+    "scaling": scaling,
     "calls": calls,
     "drops": drops,
     "degraded": degraded,
