@@ -74,6 +74,8 @@ def _judge(run: Run, name: str, episode: Episode | None, history: History | None
         return Control(name, False, "its episode never began")
     if history is None or not len(history.attempts):
         return Control(name, False, "it published nothing")
+    if not episode.faults:
+        return Control(name, False, "its fault was never injected")
     blind = [fault.id for fault in episode.faults if fault.observed_ns is None]
     if blind:
         return Control(name, False, f"its fault {blind[0]} was not seen to take effect")

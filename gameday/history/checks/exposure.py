@@ -4,6 +4,7 @@ A kill of a node that leads nothing, an alarm that blocked nobody, a fault that 
 run proves nothing, whatever it found. It is *vacuous*, with what was missing.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,6 +42,8 @@ def exposure(run: Run, parameters: Mapping[str, Any]) -> Finding:
             )
     if missing:
         return unknown("vacuous: " + "; ".join(missing), **figures)
+    if not faults and classes is not None:
+        return unknown("vacuous: it asks for no class of fault", **figures)
     if not faults:
         return Finding(Status.PASS, "no fault was planned, so none had to bite", n=1)
     return Finding(Status.PASS, f"all {len(faults)} faults took effect and healed", **figures)
@@ -48,11 +51,11 @@ def exposure(run: Run, parameters: Mapping[str, Any]) -> Finding:
 
 def _absent(run: Run, classes: list[str] | None) -> Iterator[str]:
     """Return what was planned, or asked for, and never happened."""
-    injected = {fault.episode for fault in run.faults}
+    injected = Counter(fault.episode for fault in run.faults)
     for episode in run.plan.get("episodes", ()):
         kinds = [fault["kind"] for fault in episode["faults"] if fault["kind"] != "nothing"]
-        if kinds and episode["id"] not in injected:
-            yield f"{episode['id']} ({kinds[0]}) was planned and never injected"
+        for kind in kinds[injected[episode["id"]] :]:  # They are injected in this order.
+            yield f"{episode['id']} ({kind}) was planned and never injected"
     for name in sorted(set(classes or ()) - {fault.fault_class for fault in run.faults}):
         yield f"there was no {name}"
 
