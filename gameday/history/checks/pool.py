@@ -112,7 +112,7 @@ def _longest_below(
 ) -> tuple[float, int]:
     """Return the longest stretch with fewer connections than promised, once all had stood.
 
-    While no node at all runs there is nothing to connect to: a stretch counts from its end on.
+    While no node at all runs there is nothing to connect to: that part of a stretch is left out.
     """
     full = np.flatnonzero(open_ >= wanted)
     if not len(full):
@@ -122,17 +122,19 @@ def _longest_below(
         if count < wanted and since is None:
             since = time
         elif count >= wanted and since is not None:
-            since = _after(since, time, outages)
-            longest, at_ns = max((longest, at_ns), ((time - since) / SECOND_NS, since))
+            longest, at_ns = max((longest, at_ns), _outside(since, time, outages))
             since = None
     if since is not None:
-        longest, at_ns = max((longest, at_ns), ((end_ns - since) / SECOND_NS, since))
+        longest, at_ns = max((longest, at_ns), _outside(since, end_ns, outages))
     return longest, at_ns
 
 
-def _after(since_ns: int, until_ns: int, outages: Sequence[tuple[int, int]]) -> int:
-    """Return when a stretch begins to count: not before an outage within it has ended."""
-    for begun_ns, ended_ns in outages:
+def _outside(since_ns: int, until_ns: int, outages: Sequence[tuple[int, int]]) -> tuple[float, int]:
+    """Return the longest part of a stretch that no outage took, in seconds, and its begin."""
+    longest = 0, since_ns
+    for begun_ns, ended_ns in sorted(outages):
         if begun_ns < until_ns and ended_ns > since_ns:
-            since_ns = min(max(since_ns, ended_ns), until_ns)
-    return since_ns
+            longest = max(longest, (begun_ns - since_ns, since_ns))
+            since_ns = min(ended_ns, until_ns)
+    took_ns, at_ns = max(longest, (until_ns - since_ns, since_ns))
+    return took_ns / SECOND_NS, at_ns
