@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from gameday.contracts.model import Producer
 from gameday.history.checks.clients import attempts_of
+from gameday.history.checks.loss import ended_ns
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.join import attempt_keys
 from gameday.history.links import NEVER
@@ -41,7 +42,9 @@ def publish_timeout(run: Run, parameters: Mapping[str, Any]) -> Finding:
         "measured": float(took_ms.max()) if len(mine) else None, "unit": "ms", "n": len(mine),
         "threshold": limit_ms + tolerance_ms,
     }  # fmt: skip
-    silent = np.where(attempts.outcome_ns >= 0, attempts.outcome_ns, 0) - attempts.time_ns
+    open_until = np.minimum(run.stopped_ns, ended_ns(run)[attempts.process])
+    until = np.where(attempts.outcome_ns >= 0, attempts.outcome_ns, open_until)
+    silent = until - attempts.time_ns
     late = silent > (limit_ms + tolerance_ms) * MILLISECOND_NS
     late &= chosen & (reported == NEVER) & (attempts.tag > 0) & ~run.blocked
     slow = (took_ms > limit_ms + tolerance_ms) & ~run.blocked[mine]
@@ -170,7 +173,8 @@ def consumer_timeout(run: Run, parameters: Mapping[str, Any]) -> Finding:
                           & ~deliveries.drained & (deliveries.settled == 0))  # fmt: skip
     channel = deliveries.channel[rows].astype(np.int64)
     taken, code = _taken(run)
-    held_ns = np.minimum(taken[channel], run.stopped_ns) - deliveries.time_ns[rows]
+    gone = np.minimum(run.stopped_ns, ended_ns(run)[deliveries.process[rows]])
+    held_ns = np.minimum(taken[channel], gone) - deliveries.time_ns[rows]
     by_broker = (code[channel] == PRECONDITION_FAILED) & (taken[channel] < NEVER)
     oldest = {each: int(held_ns[channel == each].max()) for each in np.unique(channel[by_broker])}
     figures: dict[str, Any] = {
