@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gameday.history.checks.loss import ended_ns
 from gameday.history.checks.select import routes_of
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.history import History
@@ -20,6 +21,8 @@ OK = 200
 LOST = 0
 """The code of a declaration whose connection was lost before the broker answered."""
 LEAST = 20
+AT_ONCE_NS = SECOND_NS
+"""How soon after it opened a channel its client may be killed before it could declare."""
 EDGE_NS = SECOND_NS // 4
 """What is published so shortly before a binding comes back may be routed by it again."""
 
@@ -70,9 +73,10 @@ def _client(run: Run, value: Mapping[str, Any]) -> str:
 
 
 def _openings(history: History, run: Run, wanted: set[str]) -> set[int]:
-    """Return the channels that clients opened which declare what they use."""
-    opened = set(history.gathered.of(Kind.CHANNEL_OPENED)["channel"].tolist())
-    values = history.links.channel_values
+    """Return the channels that clients opened which declare, but of those killed meanwhile."""
+    rows, values = history.gathered.of(Kind.CHANNEL_OPENED), history.links.channel_values
+    had_time = ended_ns(run)[rows["process"]] - rows["time"] > AT_ONCE_NS
+    opened = set(rows["channel"][had_time].tolist())
     return {number for number in opened if _client(run, values[number]) in wanted}
 
 

@@ -54,8 +54,8 @@ def _own(episodes: Iterable[Episode]) -> list[Episode]:
 
 
 def _expected(episode: Episode) -> set[str]:
-    """Return what may be concluded during an episode; of several faults any may be seen first."""
-    return {EXPECTED.get(fault.kind, UP) for fault in episode.faults} or {UP}
+    """Return what may be concluded during an episode; of several with a name any may be seen."""
+    return {EXPECTED[fault.kind] for fault in episode.faults if fault.kind in EXPECTED} or {UP}
 
 
 def first_moves(run: Run, _: Mapping[str, Any]) -> Finding:

@@ -86,7 +86,7 @@ def correlation(run: Run, parameters: Mapping[str, Any]) -> Finding:
     arrived = np.isin(_keys(caused)[children], _keys(seen))
     figures: dict[str, Any] = {
         "measured": int(changed.sum() + broken.sum()), "unit": "messages",
-        "n": int(arrived.sum()), "threshold": 0,
+        "n": int((arrived & known).sum()), "threshold": 0,
         "details": {"seen": len(seen["time"]), "caused": len(children)},
     }  # fmt: skip
     for which, rows, what in (
