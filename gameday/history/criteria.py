@@ -18,7 +18,7 @@ from gameday.history.story import story
 
 Row = dict[str, Any]
 
-TIMED = frozenset({"sla", "recovery", "blocked"})
+TIMED = frozenset({"sla", "recovery", "blocked", "performance"})
 """The checks that a generator behind its schedule spoils."""
 
 GUARANTEES = {name: (check.__doc__ or name).splitlines()[0] for name, check in HARNESS.items()}
