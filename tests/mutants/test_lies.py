@@ -1,0 +1,229 @@
+"""Histories that once made a check lie: wrong ones that passed, right ones that failed."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from gameday.history.checks import CHECKS, look
+from gameday.history.criteria import Judging
+from gameday.history.finding import Finding, Status
+from gameday.history.records import Kind
+from gameday.history.run import load_run
+from tests import fake_chain, fake_declaring, fake_outage
+from tests.fake_broker import SECOND
+from tests.fake_contract import CRITERIA
+from tests.fake_folder import FakeRun
+from tests.fake_outage import ns
+from tests.fakes import simulate
+from tests.mutants import damage_chain
+
+STEPS = ("intent", "applied", "observed", "reverting", "reverted", "restored")
+POOL = CRITERIA["pool"]
+
+
+def made(run: FakeRun, folder: Path, check: str, **parameters: Any) -> Finding:
+    """Make a check on a run that went through files."""
+    return look(CHECKS[check], check, load_run(run.write(folder / "run")), parameters)
+
+
+def place(run: FakeRun, episode: str, begin_s: float, end_s: float) -> None:
+    """Let an episode's fault be in force at another time."""
+    for line in run.journal.of("fault", episode=episode):
+        early = STEPS.index(line["step"]) < 3
+        line["time_ns"] = ns(begin_s if early else end_s) + STEPS.index(line["step"])
+
+
+def kill(run: FakeRun, process: int, at_s: float) -> None:
+    """Let a process be killed, as a fault means it to."""
+    run.journal.add(ns(at_s), "process", process=process, role="worker", pid=100 + process,
+                    state="ended", meant=True, code=-9)  # fmt: skip
+
+
+def lose_a_connection(run: FakeRun, from_s: float, to_s: float | None) -> None:
+    """Take one of a pool's connections away, and bring it back, if ever."""
+    tape = run.tapes[0]
+    values = list(tape.names["connection"].values())
+    tape.add(Kind.CONNECTION_CLOSED, ns(from_s), channel=_standing(run, from_s), detail=320)
+    if to_s is not None:
+        again = tape.name("connection", {**values[0], "link": "again"})
+        tape.add(Kind.CONNECTION_OPENED, ns(to_s), channel=again)
+
+
+def _standing(run: FakeRun, at_s: float) -> int:
+    """Return a connection that stands from some time on, to the end of the publishers."""
+    tape = run.tapes[0]
+    values = list(tape.names["connection"].values())
+    closed = {row.channel for row in tape.of(Kind.CONNECTION_CLOSED) if row.time_ns < ns(76)}
+    return next(row.channel for row in tape.of(Kind.CONNECTION_OPENED)
+                if row.time_ns < ns(at_s) and row.channel not in closed
+                and values[row.channel]["client"] == POOL["producer"])  # fmt: skip
+
+
+def outage(run: FakeRun, episode: str, *, heals: bool = True) -> None:
+    """Make an episode's fault an outage, which heals or does not."""
+    for line in run.journal.of("fault", episode=episode):
+        line["kind"], line["fault_class"] = "kill_all_nodes", "outage"
+    gone = () if heals else ("reverting", "reverted", "restored")
+    run.journal.lines = [line for line in run.journal.lines if line["event"] != "fault"
+                         or line["episode"] != episode or line["step"] not in gone]  # fmt: skip
+
+
+def test_one_of_an_episodes_faults_that_never_struck_is_no_exposure(tmp_path: Path) -> None:
+    """Of two faults that were planned at once, both must have been injected."""
+    run = simulate(2500, 1)
+    run.plan["episodes"][1]["faults"].append(
+        {"kind": "cut_clients", "target": "r2", "parameters": {}}
+    )
+
+    finding = made(run, tmp_path, "exposure")
+
+    assert finding.status is Status.UNKNOWN
+    assert "e2 (cut_clients) was planned and never injected" in finding.reason
+
+
+def test_exposure_to_no_class_at_all_is_unknown(tmp_path: Path) -> None:
+    """A criterion whose list of classes is empty selects no fault, and proves nothing."""
+    assert made(simulate(300, 1), tmp_path, "exposure", fault_classes=[]).status is Status.UNKNOWN
+
+
+def test_two_alarms_at_once_excuse_an_outage_once(tmp_path: Path) -> None:
+    """Of 7 s without a confirm two alarms took the same 1.5 s: more than 5 s are left."""
+    run = deepcopy(fake_outage.written())
+    for alarm in fake_outage.ALARMS:
+        place(run, alarm.name, 18, 19.5)
+
+    finding = made(run, tmp_path, "postmortem", limit_s=5.0)
+
+    assert finding.status is Status.PASS, finding.reason
+    assert "kill_all_nodes of all nodes" in finding.details["outages"][0]["causes"]
+
+
+def test_a_publish_that_nobody_ever_answers_is_late(tmp_path: Path) -> None:
+    """A caller that still waits when the publishers stop was never told, which is worst of all."""
+    run = deepcopy(fake_chain.written())
+    tape = run.tapes[0]
+    asked = next(row for row in tape.of(Kind.INVOKE) if row.time_ns > ns(55))
+    tape.rows = [row for row in tape.rows if row.kind != Kind.CONFIRMED
+                 or (row.channel, row.tag) != (asked.channel, asked.tag)]  # fmt: skip
+
+    finding = made(run, tmp_path, "publish_timeout", **fake_chain.CRITERIA["publish_timeout"])
+
+    assert finding.status is Status.FAIL
+    assert "nobody was told" in finding.reason
+
+
+def test_a_killed_consumer_holds_nothing_any_longer(tmp_path: Path) -> None:
+    """What a process held when it was killed is no longer its own, though it wrote no closing."""
+    run = deepcopy(fake_chain.written())
+    tape = run.tapes[2]
+    held = next(row for row in tape.of(Kind.DELIVERED) if row.time_ns > ns(59))
+    tape.rows = [row for row in tape.rows if (row.channel, row.tag) != (held.channel, held.tag)
+                 or row.kind in {Kind.DELIVERED, Kind.INVOKE}]  # fmt: skip
+    kill(run, tape.process, 60)
+
+    finding = made(run, tmp_path, "consumer_timeout", **fake_chain.CRITERIA["consumer_timeout"])
+
+    assert finding.status is Status.PASS, finding.reason
+
+
+def test_children_of_unknown_parents_prove_no_chain(tmp_path: Path) -> None:
+    """A caused message whose cause cannot be found was compared with nothing."""
+    run = deepcopy(fake_chain.written())
+    for row in run.rows(Kind.CAUSED):
+        row.tag += 50_000 if row.tag else 0
+
+    finding = made(run, tmp_path, "correlation", **fake_chain.CRITERIA["correlation"])
+
+    assert finding.status is Status.UNKNOWN
+    assert "0 caused messages were seen" in finding.reason
+
+
+def test_a_fault_with_a_name_is_named_beside_one_without(tmp_path: Path) -> None:
+    """Wrong credentials are not up, though a node was killed, too, under which the broker is."""
+    run = deepcopy(fake_outage.written())
+    lines = run.journal.of("fault", episode="credentials")
+    for line in lines:
+        run.journal.lines.append(
+            {**line, "fault": "credentials.2", "kind": "kill_node", "fault_class": "node_kill"}
+        )
+    for line in run.journal.of("diagnosis", episode="credentials", at="during"):
+        line["verdict"] = "up"
+
+    finding = made(run, tmp_path, "diagnosis", verdicts=["up", "down"])
+
+    assert finding.status is Status.FAIL
+    assert "concluded up, not credentials" in finding.reason
+
+
+def test_an_outage_does_not_excuse_what_a_pool_lacked_before_it(tmp_path: Path) -> None:
+    """Short from 35 s on, and back right after an outage from 58 s to 62 s, is short for 23 s."""
+    run = simulate(300, 1)
+    outage(run, "e5")
+    lose_a_connection(run, 35, 62.2)
+
+    finding = made(run, tmp_path, "pool", **POOL)
+
+    assert finding.status is Status.FAIL
+    assert "was short of connections for 2" in finding.reason
+
+
+def test_an_outage_that_never_ends_excuses_a_pool_to_the_end(tmp_path: Path) -> None:
+    """While no node runs there is nothing to connect to, also when nobody saw the end of it."""
+    run = simulate(300, 1)
+    outage(run, "e5", heals=False)
+    lose_a_connection(run, 59, None)
+
+    finding = made(run, tmp_path, "pool", **POOL)
+
+    assert finding.status is not Status.FAIL, finding.reason
+
+
+def test_a_client_killed_while_it_declares_is_not_silent(tmp_path: Path) -> None:
+    """Killed at once after its channel opened, a client had no time to declare anything."""
+    run = deepcopy(fake_declaring.written())
+    tape = run.tapes[1]
+    who = {**list(tape.names["channel"].values())[-1], "number": 2}
+    tape.add(Kind.CHANNEL_OPENED, ns(38), channel=tape.name("channel", who))
+    kill(run, tape.process, 38.1)
+
+    finding = made(run, tmp_path, "declarations")
+
+    assert finding.status is Status.PASS, finding.reason
+
+
+def test_what_a_late_generator_did_not_send_is_not_poor_performance(tmp_path: Path) -> None:
+    """Few are handled where few were sent: that is the harness's doing, and no failure."""
+    run = deepcopy(fake_chain.written())
+    damage_chain.handle_few(run)
+    run.tapes[0].of(Kind.INVOKE)[0].detail = 5_000_000
+    judging = Judging(load_run(run.write(tmp_path / "run")))
+    wanted = fake_chain.CRITERIA["performance"]
+
+    assert judging.make("performance", wanted).status is Status.FAIL
+    assert judging.timed("performance", wanted).status is Status.UNKNOWN
+
+
+def test_what_still_waits_when_the_baseline_ends_was_not_handled_in_time(tmp_path: Path) -> None:
+    """A queue that stands still to the end of the baseline has no good latency."""
+    run = deepcopy(fake_chain.written())
+    begin, end = ns(fake_chain.SILENT.begin_s - 6), ns(fake_chain.SILENT.begin_s)
+    for row in run.tapes[3].of(Kind.DELIVERED, Kind.HANDLED, Kind.ACKED):
+        row.time_ns += 7 * SECOND if begin <= row.time_ns < end else 0
+
+    finding = made(run, tmp_path, "performance", **fake_chain.CRITERIA["performance"])
+
+    assert finding.status is Status.FAIL
+    assert "1 % took over" in finding.reason
+
+
+def test_a_control_whose_fault_was_never_injected_is_not_caught(tmp_path: Path) -> None:
+    """What a control lost without a fault shows nothing of what its fault would have done."""
+    run = simulate(300, 1)
+    control = run.journal.of("episode", at="begin", control="control-no-confirms")[0]["episode"]
+    run.journal.lines = [line for line in run.journal.lines
+                         if line["event"] != "fault" or line["episode"] != control]  # fmt: skip
+
+    finding = made(run, tmp_path, "controls")
+
+    assert finding.status is Status.UNKNOWN
+    assert "its fault was never injected" in finding.reason
