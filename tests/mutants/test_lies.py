@@ -6,16 +6,18 @@ from typing import Any
 
 from gameday.history.checks import CHECKS, look
 from gameday.history.criteria import Judging
+from gameday.history.decision import INCONCLUSIVE
 from gameday.history.finding import Finding, Status
 from gameday.history.records import Kind
 from gameday.history.run import load_run
-from tests import fake_chain, fake_declaring, fake_outage
+from gameday.history.verdict import judge
+from tests import fake_chain, fake_declaring, fake_outage, fake_workers
 from tests.fake_broker import SECOND
 from tests.fake_contract import CRITERIA
 from tests.fake_folder import FakeRun
 from tests.fake_outage import ns
 from tests.fakes import simulate
-from tests.mutants import damage_chain
+from tests.mutants import damage_chain, damage_workers
 
 STEPS = ("intent", "applied", "observed", "reverting", "reverted", "restored")
 POOL = CRITERIA["pool"]
@@ -227,3 +229,37 @@ def test_a_control_whose_fault_was_never_injected_is_not_caught(tmp_path: Path) 
 
     assert finding.status is Status.UNKNOWN
     assert "its fault was never injected" in finding.reason
+
+
+def test_an_endpoint_that_was_never_asked_in_good_times_is_not_truthful(tmp_path: Path) -> None:
+    """Who only ever says 503 is right while cut off, and nobody knows what it says otherwise."""
+    run = deepcopy(fake_workers.written())
+    run.probes = [probe for probe in run.probes if probe["status"] == 503]
+
+    finding = made(run, tmp_path, "health_endpoint", **fake_workers.CRITERIA["health_endpoint"])
+
+    assert finding.status is Status.UNKNOWN
+    assert "while its worker could work" in finding.reason
+
+
+def test_a_backlog_whose_cause_never_ended_is_not_late(tmp_path: Path) -> None:
+    """A flood that nobody saw end keeps its queue deep: whether it would go, nobody can say."""
+    run = deepcopy(fake_workers.written())
+    damage_workers.keep_the_backlog(run)
+    run.journal.lines = [line for line in run.journal.lines if line["event"] != "fault"
+                         or line["episode"] != "flood" or line["step"] != "restored"]  # fmt: skip
+
+    finding = made(run, tmp_path, "scaling", **fake_workers.CRITERIA["scaling"])
+
+    assert finding.status is Status.UNKNOWN, finding.reason
+
+
+def test_a_run_whose_contract_cannot_be_read_is_inconclusive(tmp_path: Path) -> None:
+    """A field that this version does not know ends in a verdict, not in the exit code of NO-GO."""
+    run = deepcopy(fake_chain.written())
+    run.manifest["contract"] = {**run.manifest["contract"], "horoscope": "good"}
+
+    verdict = judge(run.write(tmp_path / "run"))
+
+    assert verdict.decision == INCONCLUSIVE
+    assert "horoscope" in verdict.reason

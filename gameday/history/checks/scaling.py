@@ -66,7 +66,10 @@ def scaling(run: Run, parameters: Mapping[str, Any]) -> Finding:
 
 
 def _healed(run: Run, stretch: Stretch) -> float:
-    """Return from when a backlog counts as late: once what had made it was healed."""
+    """Return from when a backlog counts as late: once what had made it was healed, if it was."""
+    if any(each.restored_ns is None and (each.started_ns - run.zero_ns) / SECOND_NS < stretch.end_s
+           for each in run.own_faults):  # fmt: skip
+        return stretch.end_s
     healed = [(each.restored_ns - run.zero_ns) / SECOND_NS
               for each in run.own_faults if each.restored_ns is not None]  # fmt: skip
     mine = [each for each in healed if stretch.begin_s <= each <= stretch.end_s]

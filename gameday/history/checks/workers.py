@@ -88,6 +88,8 @@ def health_endpoint(run: Run, parameters: Mapping[str, Any]) -> Finding:
         return unknown("no worker's health endpoint was asked", **figures)
     if not counts["cut off"]:
         return unknown("vacuous: no endpoint was asked while its worker was cut off", **figures)
+    if not counts["ok"]:
+        return unknown("vacuous: no endpoint was asked while its worker could work", **figures)
     return Finding(Status.PASS, f"{counts['ok']} times well and {counts['cut off']} times cut off, "
                    "as the ledgers say", 0, **figures)  # fmt: skip
 
