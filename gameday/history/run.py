@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from gameday.contracts.model import Contract
 from gameday.contracts.topology import for_version
@@ -119,9 +120,7 @@ class Run:
 def load_run(folder: Path) -> Run:
     """Read a run folder; `UsageError` when it is none, `HarnessError` when it cannot be judged."""
     manifest = _manifest(folder)
-    contract = for_version(
-        Contract.model_validate(manifest["contract"]), str(manifest["cluster"]["version"])
-    )
+    contract = _contract(folder, manifest)
     journal, wrong = read_journal(folder / "journal.jsonl")
     ledgers = read_history(folder / "history") if (folder / "history").is_dir() else []
     if manifest["suite"] == LOAD:
@@ -140,6 +139,19 @@ def load_run(folder: Path) -> Run:
         _controls(ledgers, complete=complete), _generator(folder), tuple(problems), missing,
         read_log(folder),
     )  # fmt: skip
+
+
+def _contract(folder: Path, manifest: Mapping[str, Any]) -> Contract:
+    """Return the run's contract as its broker's version has it."""
+    try:
+        contract = Contract.model_validate(manifest["contract"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise HarnessError(
+            f"{folder.name}'s contract cannot be read: {where}: {first['msg']}"
+        ) from error
+    return for_version(contract, str(manifest["cluster"]["version"]))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
