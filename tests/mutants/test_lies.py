@@ -263,3 +263,13 @@ def test_a_run_whose_contract_cannot_be_read_is_inconclusive(tmp_path: Path) -> 
 
     assert verdict.decision == INCONCLUSIVE
     assert "horoscope" in verdict.reason
+
+
+def test_a_later_fault_does_not_excuse_a_queue_that_stood_still_before_it(tmp_path: Path) -> None:
+    """Hung for 4.5 s when an alarm begins, a worker has been named already."""
+    run = deepcopy(fake_outage.written())
+    place(run, "memory-alarm", fake_outage.HUNG.end_s - 0.5, fake_outage.HUNG.end_s + 1)
+
+    finding = made(run, tmp_path, "wedged", **fake_outage.CRITERIA["wedged"])
+
+    assert finding.status is Status.PASS, finding.reason

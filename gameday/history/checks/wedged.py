@@ -92,7 +92,7 @@ def stuck(run: Run, queue: str, stuck_s: float) -> list[Stuck]:
         waiting = confirmed[(settled >= end) & (confirmed < end)]
         if not len(waiting):
             continue
-        since = _excused(run, max(int(begins[at]), int(waiting.min())), end)
+        since, end = _unexcused(run, max(int(begins[at]), int(waiting.min())), end)
         if end - since >= stuck_s * SECOND_NS:
             found.append(Stuck(queue, since, end, _holders(run, number, since, end)))
     return found
@@ -104,15 +104,20 @@ def _last(run: Run) -> int:
     return max(run.stopped_ns, int(handled.max(initial=0)))
 
 
-def _excused(run: Run, since: int, end: int) -> int:
-    """Return when a stretch begins to count: after the end of any other fault within it."""
-    for fault in run.own_faults:
-        if fault.kind in {WEDGED, SLOWED}:
-            continue
+def _unexcused(run: Run, since: int, end: int) -> tuple[int, int]:
+    """Return the longest part of a stretch in which no other fault was there to blame."""
+    longest = since, since
+    others = [each for each in run.own_faults if each.kind not in {WEDGED, SLOWED}]
+    for fault in sorted(others, key=lambda fault: fault.started_ns):
         begin, over = fault.started_ns, fault.restored_ns or run.stopped_ns
         if begin < end and over > since:
+            longest = max(longest, (since, begin), key=_length)
             since = min(over, end)
-    return since
+    return max(longest, (since, end), key=_length)
+
+
+def _length(part: tuple[int, int]) -> int:
+    return part[1] - part[0]
 
 
 def _holders(run: Run, queue: int, since: int, end: int) -> tuple[int, ...]:
