@@ -35,6 +35,12 @@ def cry_silence(run: FakeRun) -> None:
         probe.update(status=503, reason="the broker has not answered for 3.2 s")
 
 
+def forget_its_registration(run: FakeRun) -> None:
+    """An endpoint says that the broker does not know its consumer, though messages come."""
+    for probe in _between(run, 6, 7):
+        probe.update(status=503, reason="not on the broker's books as a consumer")
+
+
 def answer_nobody(run: FakeRun) -> None:
     """An endpoint stops answering, though its worker works."""
     for probe in _between(run, 48, 55):

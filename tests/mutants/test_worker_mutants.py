@@ -7,8 +7,10 @@ import pytest
 
 from gameday.history.checks import CHECKS, look
 from gameday.history.finding import Finding
+from gameday.history.records import Kind
 from gameday.history.run import Run, load_run
 from tests.fake_folder import FakeRun
+from tests.fake_outage import ns
 from tests.fake_workers import CRITERIA, written
 from tests.fakes import simulate
 from tests.mutants import damage_workers
@@ -19,6 +21,7 @@ WORKERS = {
     "trust_a_silent_connection": Claim("health_endpoint", "fail", "cut off as it was"),
     "cry_wolf": Claim("health_endpoint", "fail", "and could work"),
     "cry_silence": Claim("health_endpoint", "fail", "and could work"),
+    "forget_its_registration": Claim("health_endpoint", "fail", "and could work"),
     "answer_nobody": Claim("health_endpoint", "fail", "times in a row"),
     "ask_in_quiet_times_only": Claim("health_endpoint", "unknown", "while its worker was cut off"),
     "add_nobody": Claim("scaling", "fail", "nobody was added"),
@@ -29,6 +32,7 @@ WORKERS = {
     "stop_looking": Claim("scaling", "unknown", "long enough to see"),
     "stay_shallow": Claim("scaling", "unknown", "never held 40"),
 }
+SEEN = {Kind.DELIVERED, Kind.HANDLED, Kind.ACKED}
 FAMILIES = ((damage_workers, WORKERS),)
 
 
@@ -84,3 +88,17 @@ def test_a_run_without_what_it_judges_is_unknown(check: str, tmp_path: Path) -> 
     run = loaded(simulate(300, 1), tmp_path)
 
     assert look(CHECKS[check], check, run, CRITERIA[check]).status.name == "UNKNOWN"
+
+
+def test_a_slow_broker_is_no_lie(tmp_path: Path) -> None:
+    """An endpoint that blames the broker is not called a liar while nothing shows otherwise."""
+    run = deepcopy(written())
+    deaf = [row for tape in run.tapes[1:3] for row in tape.rows if row.kind in SEEN
+            and ns(5) <= row.time_ns <= ns(8)]  # fmt: skip
+    for tape in run.tapes[1:3]:
+        tape.rows = [row for row in tape.rows if row not in deaf]
+    for probe in run.probes:
+        if ns(6) < probe["time_ns"] <= ns(8):
+            probe.update(status=503, reason="not on the broker's books as a consumer")
+
+    assert made("health_endpoint", loaded(run, tmp_path)).status.name == "PASS"

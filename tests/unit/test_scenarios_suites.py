@@ -141,7 +141,12 @@ def test_what_the_cluster_cannot_do_is_not_planned() -> None:
     """On a cluster without powers only what needs none is planned."""
     plan = build_plan(CONTRACT, options("full"), ())
 
-    assert {each.id for each in plan.episodes} == {"control", "poison", "worker-sigterm", "overload"}
+    assert {each.id for each in plan.episodes} == {
+        "control",
+        "poison",
+        "worker-sigterm",
+        "overload",
+    }
 
 
 def test_a_given_plan_is_played(tmp_path: Path) -> None:
