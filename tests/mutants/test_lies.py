@@ -1,6 +1,7 @@
 """Histories that once made a check lie: wrong ones that passed, right ones that failed."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from gameday.history.checks import CHECKS, look
 from gameday.history.criteria import Judging
 from gameday.history.decision import INCONCLUSIVE
 from gameday.history.finding import Finding, Status
-from gameday.history.records import Kind
+from gameday.history.records import Kind, Result
 from gameday.history.run import load_run
 from gameday.history.verdict import judge
 from tests import fake_chain, fake_declaring, fake_outage, fake_workers
@@ -273,3 +274,32 @@ def test_a_later_fault_does_not_excuse_a_queue_that_stood_still_before_it(tmp_pa
     finding = made(run, tmp_path, "wedged", **fake_outage.CRITERIA["wedged"])
 
     assert finding.status is Status.PASS, finding.reason
+
+
+def _tried_twice_at_most(run: FakeRun, folder: Path) -> Finding:
+    """Judge tries as if consumers had promised two, where some make three."""
+    loaded = load_run(run.write(folder / "run"))
+    consumers = tuple(each.model_copy(update={"attempts": 2}) for each in loaded.contract.consumers)
+    contract = loaded.contract.model_copy(update={"consumers": consumers})
+    names = [each.name for each in consumers]
+    return look(CHECKS["attempts"], "attempts", replace(loaded, contract=contract),
+                {"consumers": names})  # fmt: skip
+
+
+def test_a_try_after_the_last_failure_is_one_too_many(tmp_path: Path) -> None:
+    """A message that failed as often as promised and is tried again fails the check."""
+    finding = _tried_twice_at_most(simulate(), tmp_path)
+
+    assert finding.status is Status.FAIL, finding
+    assert "3 times, not 2" in finding.reason
+
+
+def test_what_comes_again_after_it_was_done_is_no_try_too_many(tmp_path: Path) -> None:
+    """A message that is done, and comes again since its ack was lost, was not tried too often."""
+    run = simulate()
+    for row in run.rows(Kind.HANDLED):
+        row.extra = Result.DONE
+
+    finding = _tried_twice_at_most(run, tmp_path)
+
+    assert "times, not 2" not in finding.reason, finding
