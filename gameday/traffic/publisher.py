@@ -59,6 +59,7 @@ class Publisher:
         self._schedule = schedule
         self._zero_ns = 0
         self._running = False
+        self._stopped = False
         self._flood: gevent.Greenlet | None = None
         self._recent: deque[Outgoing] = deque(maxlen=REMEMBERED)
 
@@ -75,12 +76,12 @@ class Publisher:
         if not self._zero_ns:
             self._zero_ns = monotonic_ns()
             gevent.spawn(self._burst, self._source.ways, EACH_WAY_OVER_S, self._broken)
-        self._running = True
+        self._running, self._stopped = True, False
         gevent.spawn(self._run, self._schedule, self._now_s())
 
     def stop(self) -> None:
-        """Let nothing more fall due."""
-        self._running = False
+        """Let nothing more fall due, of a burst either."""
+        self._running, self._stopped = False, True
 
     def flood(self, schedule: Schedule) -> None:
         """Let what a second schedule says fall due besides, until the ebb."""
@@ -136,6 +137,8 @@ class Publisher:
         for number in range(count):
             due_ns = start_ns + int(number * over_s / count * 1e9)
             _sleep_until(due_ns)
+            if self._stopped:
+                return
             self._hand_over(make(due_ns, number))
 
     def _good(self, due_ns: int, _: int) -> Outgoing:
