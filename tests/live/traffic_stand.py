@@ -151,7 +151,7 @@ class Stand:
     def worker(self, name: str = "hand") -> subprocess.Popen[bytes]:
         """Start a worker process, and wait until it consumes."""
         words = [sys.executable, "-m", "gameday.traffic.worker", str(self.folder), name, "0"]
-        known = len(self.processes)
+        known = sum(each.poll() is None for each in self.processes)
         process = subprocess.Popen(words, env=self.environment())
         self.processes.append(process)
         until(lambda: self.board.total("consuming") > known, 60, "the worker consumes")
