@@ -6,6 +6,7 @@ skips of those markers into failures, for machines that are supposed to have the
 """
 
 import re
+import signal
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -16,6 +17,15 @@ FOLDERS = {"live": "live", "browser": "browser", "safety": "live"}
 MARKED = {Path(__file__).parent / folder: marker for folder, marker in FOLDERS.items()}
 REASON = re.compile(r"(?P<marker>[\w. -]+): (?P<missing>.+) — run with: (?P<command>.+)")
 FORM = "<marker>: <what is missing> — run with: <command>"
+
+
+def pytest_configure() -> None:
+    """End as on Ctrl-C when told to: a cancelled job must not leave a cluster running.
+
+    SIGINT too, which a shell's background job inherits as ignored.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
