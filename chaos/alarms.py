@@ -34,7 +34,12 @@ def all_alarmed(site: Site, kind: str, node: str) -> Seen:
 
 @dataclass(frozen=True)
 class DiskAlarm(Single):
-    """Raise a node's disk alarm, or `all` nodes', by wanting more space free than there is."""
+    """Raise a node's disk alarm, or `all` nodes', by wanting more space free than there is.
+
+    One alarmed node is enough: every node stops reading from connections that publish, and tells
+    those that asked (`connection.blocked`, at their first publish). What they sent meanwhile waits
+    in the sockets. Consumers are served as before; an idle publisher hears nothing.
+    """
 
     node: str
     kind: ClassVar[str] = "disk_alarm"
@@ -63,7 +68,11 @@ class DiskAlarm(Single):
 
 @dataclass(frozen=True)
 class MemoryAlarm(Single):
-    """Raise a node's memory alarm, or `all` nodes', by a watermark that any use exceeds."""
+    """Raise a node's memory alarm, or `all` nodes', by a watermark that any use exceeds.
+
+    Publishers of the whole cluster are blocked as by a disk alarm, and consumers go on; the node
+    also writes to disk what it can, to need less.
+    """
 
     node: str
     kind: ClassVar[str] = "memory_alarm"

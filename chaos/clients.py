@@ -45,7 +45,12 @@ def fate(name: str, site: Site) -> Seen:
 
 @dataclass(frozen=True)
 class KillClient(Single):
-    """Kill one client as `kill -9` does."""
+    """Kill one client as `kill -9` does.
+
+    Its machine closes its connections, so the broker notices at once: what a consumer held by hand
+    is ready again, flagged as redelivered; what it held by automatic ack is gone. What a publisher
+    had sent and not heard of may have arrived or not.
+    """
 
     client: str
     kind: ClassVar[str] = "kill_client"
@@ -67,7 +72,12 @@ class KillClient(Single):
 
 @dataclass(frozen=True)
 class SignalClient(Single):
-    """Send one client a signal: to end in good order, or to stand still until the fault ends."""
+    """Send one client a signal: to end in good order, or to stand still until the fault ends.
+
+    Told to end, it cancels, settles what it holds and closes. Standing still, it keeps its
+    connection and all that it holds until two heartbeats are missed; then the broker closes the
+    connection and redelivers, and the client finds it closed when it goes on.
+    """
 
     client: str
     signal: SignalName = "SIGTERM"

@@ -29,7 +29,10 @@ def door_of(site: Site, node: str) -> Door:
 
 @dataclass(frozen=True)
 class WrongName(Single):
-    """Give one host a name for the broker that nobody knows."""
+    """Give one host a name for the broker that nobody knows.
+
+    It sees nothing at all: no packet of that host's reaches it, and everybody else goes on.
+    """
 
     node: str
     name: str = NOBODY

@@ -12,7 +12,12 @@ REJECTED_WITHIN_S = 20.0
 
 @dataclass(frozen=True)
 class Poison(Single):
-    """Let every producer that knows poison publish `count` messages of it."""
+    """Let every producer that knows poison publish `count` messages of it.
+
+    To the broker they are messages like any other, and are confirmed. It sees them rejected, or
+    delivered again until a limit is reached, and dead-letters them; a queue without a dead-letter
+    exchange drops them there.
+    """
 
     queue: str
     count: int = 60

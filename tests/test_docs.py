@@ -17,7 +17,7 @@ from tests.mutants.test_mutants import FAMILIES
 from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
 from tests.mutants.test_timeout_mutants import FAMILIES as TIMEOUT_FAMILIES
 from tests.mutants.test_worker_mutants import FAMILIES as WORKER_FAMILIES
-from tests.write_faults import DOCUMENT, document, live_tests
+from tests.write_faults import DOCUMENT, document, live_tests, recipes_of, seen_by_broker
 
 ROOT = Path(__file__).parent.parent
 CATALOGUE = ROOT / "docs" / "catalogue.md"
@@ -76,6 +76,20 @@ def test_the_faults_document_is_the_codes() -> None:
     written = DOCUMENT.read_text(encoding="utf-8")
 
     assert written == document(), "run `python -m tests.write_faults`"
+
+
+def test_every_fault_says_what_the_broker_sees() -> None:
+    """No fault leaves that column empty, nor its proofs of effect and of healing."""
+    faults = [fault for kind, fault in KINDS.items() if kind != "nothing"]
+    mute = [each.__name__ for each in faults if not seen_by_broker(each)]
+    unproven = [
+        each.__name__
+        for each in faults
+        if not getattr(each, "observe", each).__doc__ or not recipes_of(each)
+    ]
+
+    assert not mute, f"write a second paragraph in the docstrings of {mute}"
+    assert not unproven, f"write what proves that {unproven} took effect and healed"
 
 
 PLAYED = {"Nothing", "Poison"}

@@ -69,10 +69,10 @@ def document() -> str:
 
 def _row(kind: str, measured: dict[str, Any], tests: dict[str, list[str]]) -> str:
     fault = KINDS[kind]
-    breaks, _, seen = inspect.cleandoc(fault.__doc__ or "").partition("\n\n")
+    breaks = inspect.cleandoc(fault.__doc__ or "").partition("\n\n")[0]
     cells = (
         f"`{kind}`: {_text(breaks)}",
-        _text(seen),
+        seen_by_broker(fault),
         _text(getattr(fault, "observe", fault).__doc__),
         " ".join(_text(RECIPES[name].healed.__doc__) for name in recipes_of(fault)),
         _shown(tests.get(fault.__name__, [])),
@@ -84,7 +84,15 @@ def _row(kind: str, measured: dict[str, Any], tests: dict[str, list[str]]) -> st
 def recipes_of(fault: type) -> list[str]:
     """Return the recipes that a fault's `capture` names."""
     source = inspect.getsource(fault.capture)  # type: ignore[attr-defined]
+    shared = getattr(inspect.getmodule(fault), "_capture", None)
+    if shared is not None and "_capture(" in source:
+        source += inspect.getsource(shared)
     return sorted(set(re.findall(r'Revert\(\s*"(\w+)"', source)))
+
+
+def seen_by_broker(fault: type) -> str:
+    """Return what a fault's docstring says that the broker sees of it; nothing where it is mute."""
+    return _text(inspect.cleandoc(fault.__doc__ or "").partition("\n\n")[2])
 
 
 def live_tests() -> dict[str, list[str]]:
