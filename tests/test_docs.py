@@ -17,7 +17,7 @@ from tests.mutants.test_mutants import FAMILIES
 from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
 from tests.mutants.test_timeout_mutants import FAMILIES as TIMEOUT_FAMILIES
 from tests.mutants.test_worker_mutants import FAMILIES as WORKER_FAMILIES
-from tests.write_faults import DOCUMENT, document, live_tests, recipes_of, seen_by_broker
+from tests.write_faults import DOCUMENT, catalogue, document, live_tests, recipes_of, seen_by_broker
 
 ROOT = Path(__file__).parent.parent
 CATALOGUE = ROOT / "docs" / "catalogue.md"
@@ -76,6 +76,13 @@ def test_the_faults_document_is_the_codes() -> None:
     written = DOCUMENT.read_text(encoding="utf-8")
 
     assert written == document(), "run `python -m tests.write_faults`"
+
+
+def test_the_catalogues_rules_are_the_codes() -> None:
+    """What the catalogue says that a fault must have met is what the check asks."""
+    written = CATALOGUE.read_text(encoding="utf-8")
+
+    assert written == catalogue(), "run `python -m tests.write_faults`"
 
 
 def test_every_fault_says_what_the_broker_sees() -> None:

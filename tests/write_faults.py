@@ -16,9 +16,12 @@ from typing import Any
 
 from chaos.catalogue import KINDS
 from chaos.reverts import RECIPES
+from gameday.history.checks.exposure import exposure_rule
+from gameday.history.checks.risk import NO_RULE
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "faults.md"
+CATALOGUE = ROOT / "docs" / "catalogue.md"
 MEASURED = ROOT / "docs" / "faults.json"
 
 HEAD = """# What each fault does, and how it is proven
@@ -90,6 +93,31 @@ def recipes_of(fault: type) -> list[str]:
     return sorted(set(re.findall(r'Revert\(\s*"(\w+)"', source)))
 
 
+def exposure_table() -> str:
+    """Return the catalogue's table of what each fault must have met to prove anything."""
+    rows = "".join(f"| `{kind}` | {_exposure(kind)} |\n" for kind in KINDS)
+    return f"| fault | what it must have met |\n|---|---|\n{rows}"
+
+
+def _exposure(kind: str) -> str:
+    return exposure_rule(kind, class_of(kind)) or f"nothing, because {NO_RULE[kind]}"
+
+
+def class_of(kind: str) -> str:
+    """Return a kind's class of fault; one that has several by its parameters is a partition."""
+    known = KINDS[kind].fault_class
+    return known if isinstance(known, str) else "partition_reset"
+
+
+def catalogue() -> str:
+    """Return the catalogue with its generated table as the code has it."""
+    text = CATALOGUE.read_text(encoding="utf-8")
+    before, heading, rest = text.partition("## Exposure\n")
+    lead, _, rest = rest.partition("| fault |")
+    _, _, after = rest.partition("\n\n")
+    return f"{before}{heading}{lead}{exposure_table()}\n{after}"
+
+
 def seen_by_broker(fault: type) -> str:
     """Return what a fault's docstring says that the broker sees of it; nothing where it is mute."""
     return _text(inspect.cleandoc(fault.__doc__ or "").partition("\n\n")[2])
@@ -138,3 +166,4 @@ def _text(docstring: str | None) -> str:
 
 if __name__ == "__main__":
     DOCUMENT.write_text(document(), encoding="utf-8")
+    CATALOGUE.write_text(catalogue(), encoding="utf-8")

@@ -10,7 +10,7 @@ from gameday.contracts.model import Producer
 from gameday.history.blocking import ALARMS
 from gameday.history.bus import Calls, arrived, calls_of, degraded_spans, lines, logged, names_of
 from gameday.history.checks.clients import attempts_of
-from gameday.history.checks.risk import in_force
+from gameday.history.checks.met import in_force
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.journal import Fault, events
 from gameday.history.outcomes import Outcome

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gameday.history.blocking import ALARMS
-from gameday.history.checks.risk import met_nobody
+from gameday.history.checks.risk import met_nobody, rule_for
 from gameday.history.checks.select import queue_mask
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.journal import FOLLOWER, ON_NODES, ROLLING, Fault, events
@@ -19,8 +19,27 @@ from gameday.history.run import Run
 LEAST = 50
 """How many confirmed and unsettled copies must lie in a victim's queues when it is struck."""
 
-AT_RISK = ON_NODES | {FOLLOWER, ROLLING}
+OUTAGE = "outage"
+"""The class of a fault that takes the majority away, or all: every queue is struck."""
+
+AT_RISK = ON_NODES | {FOLLOWER, ROLLING, OUTAGE}
 """The classes of fault that must find something to lose."""
+
+COPIES = f"{LEAST} confirmed and unsettled copies"
+IN_WORDS: dict[str, str] = {
+    **dict.fromkeys(ON_NODES, f"{COPIES} in the queues that it leads; connections and consumers "
+                    "on it"),
+    FOLLOWER: f"{COPIES} in queues of which it holds a copy and leads none",
+    **dict.fromkeys((ROLLING, OUTAGE), f"{COPIES} in the queues in use"),
+    **dict.fromkeys(ALARMS, "a publisher was told that it is blocked"),
+}  # fmt: skip
+"""What a class of fault must have met."""
+
+
+def exposure_rule(kind: str, fault_class: str) -> str | None:
+    """Return what a fault must have met to prove anything; None: nothing (`risk.NO_RULE`)."""
+    rule = rule_for(kind, fault_class)
+    return rule.needs if rule is not None else IN_WORDS.get(fault_class)
 
 
 def exposure(run: Run, parameters: Mapping[str, Any]) -> Finding:
@@ -152,14 +171,14 @@ def backlog(run: Run, fault: Fault) -> int:
 
 
 def _struck_at(fault: Fault) -> int:
-    """Return when a fault struck; one that rolls is applied only when all have come back."""
-    rolls = fault.fault_class == ROLLING
-    return fault.started_ns if rolls else fault.steps.get("applied", fault.started_ns)
+    """Return when a fault struck; one of many nodes is applied only when it had them all."""
+    of_many = fault.fault_class in {ROLLING, OUTAGE}
+    return fault.started_ns if of_many else fault.steps.get("applied", fault.started_ns)
 
 
 def _struck_queues(run: Run, fault: Fault) -> frozenset[str]:
     """Return the queues that a fault put at risk: those led, those followed, or all in use."""
-    if fault.fault_class == ROLLING:
+    if fault.fault_class in {ROLLING, OUTAGE}:
         return frozenset(run.history.roles.consumed)
     if fault.fault_class == FOLLOWER:
         return followed_by_victim(run, fault)

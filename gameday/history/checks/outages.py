@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from gameday.history.blocking import ALARMS
 from gameday.history.bus import calls_of
-from gameday.history.checks.risk import in_force
+from gameday.history.checks.met import in_force
 from gameday.history.checks.select import queue_mask
 from gameday.history.checks.sla import latencies
 from gameday.history.finding import Finding, Status, unknown

@@ -6,11 +6,14 @@ the journal's: in force from *applied* until *reverting*.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gameday.history.checks import met
+from gameday.history.checks.met import in_force, struck_process
 from gameday.history.checks.select import queue_mask
 from gameday.history.journal import Fault
 from gameday.history.outcomes import Outcome
@@ -25,25 +28,9 @@ GROWTH = 50
 
 def met_nobody(run: Run, fault: Fault) -> Iterator[str]:
     """Return what was missing where a fault struck; nothing for classes judged elsewhere."""
-    kinds = (
-        CLIENTS if fault.fault_class == "client" else {}
-    )  # A control's are `controls`' business.
-    rule = kinds.get(fault.kind) or BY_CLASS.get(fault.fault_class)
-    if rule is not None and not rule(run, fault):
-        yield f"{fault.id} ({fault.kind}) {MISSING[rule]}"
-
-
-def in_force(run: Run, fault: Fault) -> tuple[int, int]:
-    """Return from when until when a fault was in force; one never reverted until the end."""
-    ends = (fault.steps.get(step) for step in ("reverting", "reverted", "restored"))
-    end = next((each for each in ends if each is not None), run.stopped_ns)
-    return fault.steps.get("applied", fault.started_ns), end
-
-
-def struck_process(fault: Fault) -> int:
-    """Return the process number of the client that a fault names, -1 when it names none."""
-    _, _, number = fault.target.rpartition("-")
-    return int(number) if number.isdigit() else -1
+    rule = rule_for(fault.kind, fault.fault_class)
+    if rule is not None and not rule.holds(run, fault):
+        yield f"{fault.id} ({fault.kind}) {rule.missing}"
 
 
 def published(run: Run, fault: Fault) -> bool:
@@ -149,23 +136,96 @@ def grew(run: Run, fault: Fault) -> bool:
     return backlog(end) - backlog(begin) >= GROWTH
 
 
-Rule = Callable[[Run, Fault], bool]
+@dataclass(frozen=True)
+class Rule:
+    """What a fault must have met, in words, and what is said of one that did not."""
 
-MISSING: dict[Rule, str] = {
-    published: "was in force while nobody published what it is about",
-    held: "struck a client that held nothing",
-    kept_holding: "lasted while the client held nothing",
-    served: "struck a client that was never given anything",
-    grew: "let no backlog grow",
-    retried: "let hardly any handler fail",
+    holds: Callable[[Run, Fault], bool]
+    needs: str
+    missing: str
+
+
+PUBLISHED = Rule(
+    published, "somebody published what it is about, while it was in force",
+    "was in force while nobody published what it is about",
+)  # fmt: skip
+HELD = Rule(
+    held, "the client held something unsettled or unanswered when it was struck",
+    "struck a client that held nothing",
+)  # fmt: skip
+KEPT_HOLDING = Rule(
+    kept_holding, "the client held something until the fault's end",
+    "lasted while the client held nothing",
+)  # fmt: skip
+SERVED = Rule(
+    served, "the client was given messages, before it or while it lasted",
+    "struck a client that was never given anything",
+)  # fmt: skip
+WORKED = Rule(
+    met.worked, "the client had published, or been given messages",
+    "struck a client that had done nothing",
+)  # fmt: skip
+GREW = Rule(grew, f"the backlog grew by {GROWTH} copies while it lasted", "let no backlog grow")
+RETRIED = Rule(retried, f"{GROWTH} handlers failed while it lasted", "let hardly any handler fail")
+CONNECTED = Rule(
+    met.connected, "a client of those whom it strikes was connected to the node",
+    "struck when none of those whom it is about was connected there",
+)  # fmt: skip
+KNOCKED = Rule(
+    met.knocked, "a client connected, or tried to, while it was in force",
+    "was in force while nobody tried to connect",
+)  # fmt: skip
+TOO_LARGE = Rule(
+    met.refused_as_too_large, "a channel was closed with 406 while it was in force",
+    "was in force while nobody published anything larger",
+)  # fmt: skip
+WAITED = Rule(
+    met.waited_too_long, "a message published to the queue meanwhile waited past its time",
+    "was in force while nothing waited too long",
+)  # fmt: skip
+POISONED = Rule(
+    met.poisoned, "messages that must die were published", "published nothing that must die"
+)
+
+BY_KIND: dict[str, Rule] = {
+    "kill_client": HELD,
+    "signal_client": WORKED,
+    "wedge_client": KEPT_HOLDING,
+    "slow_client": SERVED,
+    "cancel_consumer": SERVED,
+    "retry_storm": RETRIED,
+    "cut_clients": CONNECTED,
+    "client_toxic": CONNECTED,
+    "close_connections": CONNECTED,
+    "thundering_herd": PUBLISHED,
+    "overflow_queue": PUBLISHED,
+    "expire_messages": WAITED,
+    "limit_message_size": TOO_LARGE,
+    "limit_files": CONNECTED,
+    "limit_vhost": KNOCKED,
+    "limit_user": KNOCKED,
 }
-CLIENTS: dict[str, Rule] = {
-    "kill_client": held,
-    "wedge_client": kept_holding,
-    "slow_client": served,
-    "cancel_consumer": served,
-    "retry_storm": retried,
+BY_CLASS: dict[str, Rule] = {
+    "operator": PUBLISHED,
+    "overload": GREW,
+    "link_degraded": PUBLISHED,
+    "poison": POISONED,
 }
-BY_CLASS: dict[str, Rule] = {"operator": published, "overload": grew}
-ON_QUEUES = frozenset({"remove_binding", "delete_queue", "purge_queue"})
-"""Kinds of operators' faults whose target is a queue: only what goes there is concerned."""
+NO_RULE: dict[str, str] = {
+    "nothing": "it breaks nothing",
+    "swallow_then_close": "it belongs to a control, which is judged by what it loses",
+    "replay": "its proof of effect counts what was published again: no fewer may be",
+    "wrong_name": "it strikes a host that carries no load; the host's own probes are its proof",
+    "rotate_credentials": "the same: its proof is a refused log-in of that host",
+}
+"""Kinds of fault that put nothing of the load at risk, and why."""
+
+ON_QUEUES = frozenset({"remove_binding", "delete_queue", "purge_queue", "overflow_queue"})
+"""Kinds of fault whose target is a queue: only what goes there is concerned."""
+
+
+def rule_for(kind: str, fault_class: str) -> Rule | None:
+    """Return the rule of a fault; a control's faults are the controls' business."""
+    if fault_class == "control" or kind in NO_RULE:
+        return None
+    return BY_KIND.get(kind) or BY_CLASS.get(fault_class)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gameday.history.checks.loss import ended_ns
-from gameday.history.checks.risk import in_force, struck_process
+from gameday.history.checks.met import in_force, struck_process
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.journal import Fault
 from gameday.history.links import NEVER
