@@ -3,7 +3,8 @@
 The first paragraph of a fault's docstring is what it breaks, the rest what the broker sees of it;
 the docstring of `observe` is its proof of effect, and that of its recipe's `healed` its proof of
 healing. Its live test is found by the fault's name in `tests/live/test_chaos_*.py`. Times come
-from `docs/faults.json`, which the live tests write when GAMEDAY_RECORD_FAULTS names it.
+from `docs/faults.json`, which the live tests write when GAMEDAY_RECORD_FAULTS names it; what was
+lost and found comes from `docs/found.json`, which `tests.write_found` writes from whole runs.
 """
 
 import ast
@@ -18,6 +19,7 @@ from chaos.catalogue import KINDS
 from chaos.reverts import RECIPES
 from gameday.history.checks.exposure import exposure_rule
 from gameday.history.checks.risk import NO_RULE
+from tests.write_found import FOUND
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "faults.md"
@@ -26,9 +28,9 @@ MEASURED = ROOT / "docs" / "faults.json"
 
 HEAD = """# What each fault does, and how it is proven
 
-Written by `python -m tests.write_faults` from the code's docstrings, the live tests and
-`docs/faults.json`; a test holds it to them. What a plan may say of a fault is in
-[catalogue.md](catalogue.md).
+Written by `python -m tests.write_faults` from the code's docstrings, the live tests,
+`docs/faults.json` and `docs/found.json`; a test holds it to them. What a plan may say of a fault
+is in [catalogue.md](catalogue.md).
 
 Every fault is proven twice. The run itself looks from outside before it calls a fault *observed*
 or *restored*, and writes what it saw into the journal. The live test sees the same by another way.
@@ -44,9 +46,21 @@ GAMEDAY_TEST_BROKER=4.3 GAMEDAY_RECORD_FAULTS=docs/faults.json .venv/bin/python 
 .venv/bin/python -m tests.write_faults
 ```
 
-| fault | what the broker sees | proof of effect | proof of healing | live test | measured |
-|---|---|---|---|---|---|
+What was lost and found is of whole runs under load, by their ledgers: of all that fell due from
+the fault's beginning until the next one's, how many confirmed copies were lost, how many dead
+letters were in no dead-letter queue, and how often a handler finished a copy that had been finished
+before. `docs/found.json` has each run's scenario, system and design. Add runs of yours:
+
+```console
+.venv/bin/python -m tests.write_found reports/runs/* && .venv/bin/python -m tests.write_faults
+```
+
 """
+
+TITLES = (
+    "fault", "what the broker sees", "proof of effect", "proof of healing", "live test", "measured",
+    "lost and found",
+)  # fmt: skip
 
 TAIL = """
 ## What is not done here
@@ -65,12 +79,16 @@ TAIL = """
 def document() -> str:
     """Return the whole document."""
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))
+    found = json.loads(FOUND.read_text(encoding="utf-8"))
     tests = live_tests()
-    rows = "".join(_row(kind, measured, tests) for kind in KINDS if kind != "nothing")
-    return HEAD + rows + TAIL
+    rows = "".join(_row(kind, measured, found, tests) for kind in KINDS if kind != "nothing")
+    head = f"| {' | '.join(TITLES)} |\n{'|---' * len(TITLES)}|\n"
+    return HEAD + head + rows + TAIL
 
 
-def _row(kind: str, measured: dict[str, Any], tests: dict[str, list[str]]) -> str:
+def _row(
+    kind: str, measured: dict[str, Any], found: dict[str, Any], tests: dict[str, list[str]]
+) -> str:
     fault = KINDS[kind]
     breaks = inspect.cleandoc(fault.__doc__ or "").partition("\n\n")[0]
     cells = (
@@ -80,6 +98,7 @@ def _row(kind: str, measured: dict[str, Any], tests: dict[str, list[str]]) -> st
         " ".join(_text(RECIPES[name].healed.__doc__) for name in recipes_of(fault)),
         _shown(tests.get(fault.__name__, [])),
         "<br>".join(_times(measured.get(kind, {}))) or "not yet",
+        "<br>".join(_lost(found.get(kind, {}))) or "no run yet",
     )
     return "| " + " | ".join(cells) + " |\n"
 
@@ -153,6 +172,28 @@ def _times(variants: dict[str, Any]) -> Iterator[str]:
                 f"{version}{which}: in force after {_seconds(times['in_force_s'])}, "
                 f"healed after {_seconds(times['healed_s'])}{other}"
             )
+
+
+def _lost(versions: dict[str, Any]) -> Iterator[str]:
+    """Say for each version what was lost, and in which runs; then what was not."""
+    for version, places in sorted(versions.items()):
+        bad = {
+            where: it for where, it in places.items() if it["lost"] or it["dead_letters_missing"]
+        }
+        for where, it in sorted(bad.items()):
+            missing = it["dead_letters_missing"]
+            more = f", {missing} dead letters missing" if missing else ""
+            yield f"{version}: {it['lost']} of {it['confirmed']:,} lost{more} ({where})"
+        good = [it for where, it in places.items() if where not in bad]
+        if good:
+            confirmed, episodes = (
+                sum(it[name] for it in good) for name in ("confirmed", "episodes")
+            )
+            times = f"{episodes} episodes" if episodes > 1 else "1 episode"
+            yield f"{version}: none of {confirmed:,} lost in {times}"
+        again = sum(it["handled_again"] for it in places.values())
+        if again:
+            yield f"{version}: {again} handled again"
 
 
 def _seconds(time_s: float) -> str:

@@ -203,7 +203,7 @@ def test_a_struck_client_is_gone(
         assert sleeper.process.poll() is not None
 
     assert sleeper.meant == ["worker-1"]
-    assert steps_of(site) == WHOLE
+    healthy(site)
     with pytest.raises(HarnessError, match="there is no client worker-1"):
         fault.inject(site).__enter__()
 
@@ -217,7 +217,7 @@ def test_a_suspended_client_goes_on(
         assert probes.process_state(sleeper.process.pid) == "T"
 
     assert probes.process_state(sleeper.process.pid) == "S"
-    assert steps_of(site) == WHOLE
+    healthy(site)
 
 
 def test_nothing_leaves_no_trace(site: Site) -> None:

@@ -174,6 +174,7 @@ def test_a_replay_takes_effect_once(here: Stand, cluster: LocalCluster) -> None:
 
     with Replay(WORK, 30).inject(site):
         until(lambda: here.board.total("handled") >= handled + 30, 40, "they are handled again")
+    healthy(site)
     gevent.sleep(0.5)
     worker.terminate()
     until(lambda: worker.poll() is not None, 20, "the worker ended")

@@ -8,13 +8,15 @@ from typing import Any
 import gevent
 import pytest
 from chaos_stand import evidence, healthy, undone_by_another
-from traffic_stand import DEAD, WORK, Stand, of_kind, records, stand, until
+from traffic_stand import CONTRACT, DEAD, WORK, Stand, of_kind, records, stand, until
 
 from chaos.fault import Site
 from chaos.journal import FILE_NAME, Journal
+from chaos.poison import Poison
 from chaos.workers import CancelConsumer, RetryStorm, SlowClient, WedgeClient
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
+from gameday.contracts.model import Mix
 from gameday.errors import HarnessError
 from gameday.history.records import Kind, Result
 
@@ -154,6 +156,38 @@ def test_a_retry_storm_gives_no_message_up(work: Stand, tmp_path: Path) -> None:
     assert (handled["extra"] == Result.DONE).sum() == 40
     assert (handled["extra"] == Result.TRANSIENT).sum() >= 30
     assert Broker(work.cluster).message_counts(work.vhost)[DEAD] == (0, 0)
+
+
+def test_poison_ends_in_the_dead_letter_queue(
+    cluster: LocalCluster, vhost: str, tmp_path: Path
+) -> None:
+    """The broker holds as many dead letters more, and none that no worker has rejected.
+
+    Good messages are handled meanwhile: one in a hundred of the boss's own is meant to die, too.
+    """
+    boss = CONTRACT.producers[0].model_copy(update={"mix": Mix(permanent=0.01)})
+    contract = CONTRACT.model_copy(update={"producers": (boss,)})
+    with stand(cluster, vhost, tmp_path / "run", contract) as made:
+        made.worker()
+        made.producer()
+        until(lambda: made.board.total("handled") > 20, 20, "good messages are handled")
+        before = dead(made)
+        site = site_of(made, tmp_path)
+        with Poison(WORK, 30).inject(site):
+            until(lambda: dead(made) >= before + 30, 10, "the dead letters are there")
+
+        healthy(site)
+        made.board.stop_publishers()
+        until(lambda: counts(made) == (0, 0), 20, "the queue is empty")
+        rows, _ = records(made.folder, "hand")
+        rejected = of_kind(rows, Kind.REJECTED)
+        assert dead(made) == len(rejected)
+        assert len(of_kind(rows, Kind.ACKED)) > 20
+
+
+def dead(made: Stand) -> int:
+    """Return how many dead letters the broker holds."""
+    return sum(Broker(made.cluster).message_counts(made.vhost)[DEAD])
 
 
 def test_a_wedged_worker_that_dies_needs_no_healing(work: Stand, tmp_path: Path) -> None:
