@@ -178,12 +178,15 @@ def read_ledger(path: Path) -> Ledger:
 
 
 def read_records(path: Path, start: int = 0) -> np.ndarray:
-    """Map the records from number `start` on, without the header, up to the first that is none."""
-    whole = (path.stat().st_size - HEADER_BYTES) // RECORD_BYTES - start
-    if whole <= 0:
-        return np.empty(0, DTYPE)
-    offset = HEADER_BYTES + start * RECORD_BYTES
-    records = np.memmap(path, DTYPE, mode="r", offset=offset, shape=(whole,))
+    """Read the records from number `start` on, without the header, up to the first that is none.
+
+    They are read and not mapped: a writer that closes cuts the file to its records, and whoever
+    touches a map behind the end dies of a bus error.
+    """
+    with path.open("rb") as file:
+        file.seek(HEADER_BYTES + start * RECORD_BYTES)
+        raw = file.read()
+    records = np.frombuffer(raw, DTYPE, count=len(raw) // RECORD_BYTES)
     missing = records["kind"] == 0
     return records[: int(missing.argmax())] if missing.any() else records
 

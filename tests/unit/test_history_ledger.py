@@ -39,6 +39,15 @@ except HarnessError as error:
     sys.exit(7)
 """
 
+READER = """
+import os, sys
+from pathlib import Path
+from gameday.history.ledger import HEADER_BYTES, read_records
+records = read_records(Path(sys.argv[1]))
+os.truncate(sys.argv[1], HEADER_BYTES)
+print(records["sequence"].sum())
+"""
+
 
 def written(folder: Path, count: int = 10) -> Path:
     """Write a short ledger and return its path."""
@@ -73,6 +82,17 @@ def test_a_record_without_its_kind_ends_the_ledger(tmp_path: Path) -> None:
         file.write(b"\0")
 
     assert len(read_ledger(path).records) == 4
+
+
+def test_a_reader_outlives_the_cutting_of_the_file(tmp_path: Path) -> None:
+    """What was read stays as it was when the writer cuts the file; a map would be a bus error."""
+    done = subprocess.run(
+        [sys.executable, "-c", READER, written(tmp_path, 1000)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.returncode
+    assert done.stdout.strip() == str(sum(range(1, 1001)))
 
 
 def test_a_torn_line_of_names_is_left_out(tmp_path: Path) -> None:
