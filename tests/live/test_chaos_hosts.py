@@ -8,7 +8,7 @@ from pathlib import Path
 import pika
 import pytest
 from chaos_stand import evidence, healthy
-from conftest import QUICK
+from conftest import QUICK, named_broker
 
 from chaos.alarms import DiskAlarm, MemoryAlarm
 from chaos.doors import CutClients
@@ -24,7 +24,7 @@ from gameday.clusters.local import LocalCluster, local_cluster
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """Run a broker of one node, in place of the session's cluster."""
     folder = tmp_path_factory.mktemp("single")
-    with local_cluster(QUICK, nodes=1, state_dir=folder) as running:
+    with local_cluster(QUICK, broker=named_broker(), nodes=1, state_dir=folder) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 import pytest
 from chaos_stand import healthy
-from conftest import QUICK
+from conftest import QUICK, named_broker
 from traffic_stand import CONTRACT, WORK, Stand, of_kind, records, stand, until
 
 from chaos.alarms import DiskAlarm
@@ -45,7 +45,7 @@ def contract() -> Contract:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """Run a broker of one node, in place of the session's cluster."""
     folder = tmp_path_factory.mktemp("single")
-    with local_cluster(QUICK, nodes=1, state_dir=folder) as running:
+    with local_cluster(QUICK, broker=named_broker(), nodes=1, state_dir=folder) as running:
         yield running
 
 
