@@ -12,6 +12,7 @@ from gameday.contracts.model import Contract
 from scenarios.controls import Controls
 from scenarios.crew import Crew
 from scenarios.game import Game
+from scenarios.harming import transient_node, wanted_by
 from scenarios.observe import Observer
 from scenarios.options import Options
 from scenarios.probing import Prober
@@ -59,24 +60,9 @@ def assemble(
     )
     controls = Controls(
         stage.cluster, stage.broker, f"{stage.vhost}-controls", journal, site, crew, board,
-        transient_node=transient_node(plan, stage.cluster.nodes),
+        transient_node=transient_node(plan, stage.cluster.nodes), wanted=wanted_by(plan),
     )  # fmt: skip
     return Game(
         stage.folder, contract, stage.cluster, stage.broker, stage.vhost, journal, site, crew,
         board, plan, screen, controls, scaler,
     )  # fmt: skip
-
-
-def transient_node(plan: Plan, nodes: tuple[str, ...]) -> str | None:
-    """Return the node that the plan kills first, where the transient control lives; maybe none.
-
-    A follower is left out: which node that will be is known only when the episode begins.
-    """
-    for place, episode in enumerate(plan.episodes):
-        for entry in episode.faults:
-            if entry.kind == "kill_node" and entry.target in nodes:
-                return entry.target
-            leads = str(entry.target).startswith("leader of ")
-            if entry.kind == "kill_all_nodes" or (entry.kind == "kill_node" and leads):
-                return nodes[place % len(nodes)]
-    return None

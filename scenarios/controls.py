@@ -1,20 +1,16 @@
 """The negative controls: unsafe clients beside the real ones, each with a fault that can harm it.
 
 They run in a virtual host of their own and keep ledgers of their own scope. A run that does not
-see them lose messages could not have seen a real loss either. Those that need no fault of the plan
-are harmed once its first episode is over; the transient one runs where the plan kills a node.
-
-| control | baseline | what harms it |
-|---|---|---|
-| automatic ack | handled to the last | its slow consumer is killed with its hands full |
-| transient | delivered and acked | the node of its queue is killed |
-| no confirms | delivered and acked | a link of its own swallows what it sends, then closes |
+see them lose messages could not have seen a real loss either. Which a run has, its plan decides
+(`gameday/history/harm.py`: what each does wrong, and for which kinds of fault it stands). Those
+that need no fault of the plan are harmed once its first episode is over; the transient one is
+killed with its node. Each has a baseline first, that is handled to the last.
 """
 
 import json
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaos.doors import SwallowThenClose
@@ -26,27 +22,22 @@ from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
+from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS, NO_DEAD_LETTERS, TRANSIENT
 from gameday.traffic.link import Target
-from gameday.traffic.unsafe import AUTOMATIC_ACK, NO_CONFIRMS, TRANSIENT
 from scenarios.attached import AttachedFacts
 from scenarios.crew import Crew
+from scenarios.harming import HARMS, NEEDS, Harm, of_control, strikes
 from scenarios.switchboard import Switchboard
-
-NEEDS: dict[str, str | None] = {
-    AUTOMATIC_ACK: None,
-    TRANSIENT: "kill_node",
-    NO_CONFIRMS: "client_link",
-}
-"""Which power of the cluster a control's fault needs."""
 
 BASELINE = 40
 HARMED = 150
 WITHIN_S = 20.0
+FAULT_S = 10.0
 
 
 @dataclass
 class Controls:
-    """The three controls of one run."""
+    """The controls of one run."""
 
     cluster: LocalCluster | AttachedCluster
     broker: Broker | AttachedFacts
@@ -56,15 +47,16 @@ class Controls:
     crew: Crew
     board: Switchboard
     transient_node: str | None
+    wanted: frozenset[str]
     ready: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
     is_started: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The controls whose fault this cluster can do and, for one of them, this plan does."""
-        powers = self.cluster.powers
-        able = [name for name, power in NEEDS.items() if power is None or power in powers]
+        """The wanted controls whose fault this cluster can do and, for one, this plan does."""
+        powers = {None, *self.cluster.powers}
+        able = [name for name, power in NEEDS.items() if power in powers and name in self.wanted]
         return tuple(name for name in able if name != TRANSIENT or self.transient_node)
 
     @property
@@ -100,12 +92,10 @@ class Controls:
 
     def _kills_transient(self, episode: Episode) -> bool:
         """Whether the transient control's node is about to be killed, for the first time."""
-        strikes = any(
-            entry.kind == "kill_all_nodes"
-            or (entry.kind == "kill_node" and entry.target == self.transient_node)
-            for entry in episode.faults
+        struck = any(
+            strikes(entry.kind, entry.target, self.transient_node) for entry in episode.faults
         )
-        return strikes and TRANSIENT in self.names and TRANSIENT not in self.ready
+        return struck and TRANSIENT in self.names and TRANSIENT not in self.ready
 
     def after(self, episode: Episode) -> None:
         """Let an episode's control come to its end, and run those that need no episode."""
@@ -119,6 +109,11 @@ class Controls:
             self._harm_automatic_ack()
             if NO_CONFIRMS in self.names:
                 self._harm_no_confirms()
+            if NO_DEAD_LETTERS in self.names:
+                self._harm_by_poison()
+            for control in self.names:
+                if control in HARMS:
+                    self._harm_by_fault(control, HARMS[control])
 
     def finish(self) -> None:
         """End the controls' clients and read their queues to the end."""
@@ -161,6 +156,51 @@ class Controls:
         self._episode(control, "end")
         self.done.add(control)
 
+    def _harm_by_poison(self) -> None:
+        """Publish what its consumer must reject, into a queue that keeps no dead letters."""
+        control = NO_DEAD_LETTERS
+        self._baseline_passed(control)
+        self._episode(control, "begin")
+        self._fault(control, "intent", "poison", control)
+        self._publish(control, HARMED, 1.0, poison=True)
+        self._fault(control, "applied", "poison", control)
+        self._wait(control, "consume", "control_rejected", HARMED)
+        for step in ("observed", "reverting", "reverted", "restored"):
+            self._fault(control, step, "poison", control, {"rejected": HARMED})
+        self._episode(control, "end")
+        self.done.add(control)
+
+    def _harm_by_fault(self, control: str, harm: Harm) -> None:
+        """Do to its queue, exchange or binding what an operator would, while nobody consumes."""
+        self._baseline_passed(control)
+        self._episode(control, "begin")
+        self._end_consumer(control)
+        if harm.publishes_before:
+            self._publish_harmed(control, harm)
+        site = replace(self.site, vhost=self.vhost).for_episode(control, FAULT_S)
+        with of_control(harm.fault(control)).inject(site):
+            if not harm.publishes_before:
+                self._publish_harmed(control, harm)
+            if harm.empties:
+                self._emptied(control)
+        self._episode(control, "end")
+        self.done.add(control)
+
+    def _publish_harmed(self, control: str, harm: Harm) -> None:
+        self._publish(control, HARMED, 1.0)
+        self._confirmed(control, BASELINE + (HARMED if harm.all_confirmed else 1))
+
+    def _emptied(self, control: str) -> None:
+        """Wait until nothing is left in its queue, though nobody consumes."""
+        broker = self.broker
+        assert isinstance(broker, Broker), "who can operate a cluster can count in it"
+
+        def empty() -> bool | NotYet:
+            left = sum(broker.message_counts(self.vhost)[control])
+            return True if not left else NotYet(f"{left} left")
+
+        wait_until(empty, WITHIN_S, f"{control}: all expired")
+
     def _targets(self, control: str, *, consuming: bool = False) -> tuple[Target, ...]:
         node = self.node
         own = control == NO_CONFIRMS and not consuming
@@ -173,8 +213,10 @@ class Controls:
         words = [sys.executable, "-m", module, str(self.crew.folder), control, half]
         self.crew.start(f"{control}-{half}", "control", words, targets_environment(targets))
 
-    def _publish(self, control: str, count: int, over_s: float) -> None:
-        self.board.tell_name(f"{control}-publish", "publish", count=count, over_s=over_s)
+    def _publish(self, control: str, count: int, over_s: float, *, poison: bool = False) -> None:
+        self.board.tell_name(
+            f"{control}-publish", "publish", count=count, over_s=over_s, poison=poison
+        )
 
     def _baseline_passed(self, control: str) -> None:
         """Wait until everything of the baseline was handled: it must show no loss."""

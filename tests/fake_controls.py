@@ -1,4 +1,4 @@
-"""The negative controls of a fake run: three unsafe clients, each harmed by its own fault.
+"""The negative controls of a fake run: four unsafe clients, each harmed by its own fault.
 
 Straight rows without a simulation: forty messages in a clean baseline, sixty under the fault, of
 which some vanish. With the bug `control_not_caught` none does.
@@ -6,7 +6,7 @@ which some vanish. With the bug `control_not_caught` none does.
 
 from typing import TYPE_CHECKING
 
-from gameday.history.records import NO_PRIORITY, Flag, Kind, Result, pack_attempt
+from gameday.history.records import NO_PRIORITY, Disposition, Flag, Kind, Result, pack_attempt
 from tests.fake_broker import MILLISECOND, SECOND, ZERO_NS
 from tests.fake_clients import SAFE
 from tests.fake_tape import Tape
@@ -14,8 +14,9 @@ from tests.fake_tape import Tape
 if TYPE_CHECKING:
     from tests.fakes import Simulation
 
-CONTROLS = ("control-automatic-ack", "control-transient", "control-no-confirms")
-KINDS = ("kill_client", "kill_node", "swallow")
+NO_DEAD_LETTERS = "control-no-dead-letters"
+CONTROLS = ("control-automatic-ack", "control-transient", "control-no-confirms", NO_DEAD_LETTERS)
+KINDS = ("kill_client", "kill_node", "swallow", "poison")
 BASELINE, ALL = 40, 100
 BEGIN_S, FAULT_S, END_S = 30, 31, 36
 
@@ -52,6 +53,9 @@ def _message(tape: Tape, control: str, sequence: int, *, caught: bool) -> None:
     unsafe = control == "control-no-confirms"
     durable = int(Flag.PUBLISH_MANDATORY) if control == "control-transient" else SAFE
     attempt = pack_attempt(tape.process, 0)
+    if harmed and control == NO_DEAD_LETTERS:
+        _reject(tape, control, sequence, sent)
+        return
     name = {"sequence": sequence, "producer": tape.process, "attempt": attempt}
     value = {"exchange": "", "routing_key": control, "type": "control", "queues": [control]}
     tape.add(Kind.INVOKE, sent, channel=0, tag=sequence, queue=tape.name("route", value),
@@ -71,6 +75,20 @@ def _message(tape: Tape, control: str, sequence: int, *, caught: bool) -> None:
     tape.add(Kind.HANDLED, sent + 3 * MILLISECOND, extra=Result.DONE, **where)
     if not no_ack:
         tape.add(Kind.ACKED, sent + 4 * MILLISECOND, channel=1, tag=sequence)
+
+
+def _reject(tape: Tape, control: str, sequence: int, sent: int) -> None:
+    """Poison's life: confirmed, delivered, rejected, and kept by nobody."""
+    attempt = pack_attempt(tape.process, 0)
+    name = {"sequence": sequence, "producer": tape.process, "attempt": attempt}
+    value = {"exchange": "", "routing_key": control, "type": "control", "queues": [control]}
+    tape.add(Kind.INVOKE, sent, channel=0, tag=sequence, queue=tape.name("route", value),
+             priority=NO_PRIORITY, flags=SAFE, extra=Disposition.REJECT, **name)  # fmt: skip
+    tape.add(Kind.CONFIRMED, sent + MILLISECOND, channel=0, tag=sequence)
+    where = {"channel": 1, "tag": sequence, "queue": tape.name("queue", control), **name}
+    tape.add(Kind.DELIVERED, sent + 2 * MILLISECOND, priority=NO_PRIORITY, **where)
+    tape.add(Kind.HANDLED, sent + 3 * MILLISECOND, extra=Result.PERMANENT, **where)
+    tape.add(Kind.REJECTED, sent + 4 * MILLISECOND, channel=1, tag=sequence)
 
 
 def _journal(simulation: "Simulation", episode: str, control: str, kind: str) -> None:

@@ -79,7 +79,7 @@ def test_the_faults_document_is_the_codes() -> None:
 
 
 def test_the_catalogues_rules_are_the_codes() -> None:
-    """What the catalogue says that a fault must have met is what the check asks."""
+    """What the catalogue says that a fault must have met, and of controls, is what checks ask."""
     written = CATALOGUE.read_text(encoding="utf-8")
 
     assert written == catalogue(), "run `python -m tests.write_faults`"

@@ -1,4 +1,4 @@
-"""Write docs/faults.md from the code and what was measured: `python -m tests.write_faults`.
+"""Write docs/faults.md and tables of docs/catalogue.md: `python -m tests.write_faults`.
 
 The first paragraph of a fault's docstring is what it breaks, the rest what the broker sees of it;
 the docstring of `observe` is its proof of effect, and that of its recipe's `healed` its proof of
@@ -19,6 +19,7 @@ from chaos.catalogue import KINDS
 from chaos.reverts import RECIPES
 from gameday.history.checks.exposure import exposure_rule
 from gameday.history.checks.risk import NO_RULE
+from gameday.history.harm import CONTROL_FOR, NO_CONTROL, UNSAFE
 from tests.write_found import FOUND
 
 ROOT = Path(__file__).parent.parent
@@ -112,10 +113,20 @@ def recipes_of(fault: type) -> list[str]:
     return sorted(set(re.findall(r'Revert\(\s*"(\w+)"', source)))
 
 
-def exposure_table() -> str:
-    """Return the catalogue's table of what each fault must have met to prove anything."""
-    rows = "".join(f"| `{kind}` | {_exposure(kind)} |\n" for kind in KINDS)
-    return f"| fault | what it must have met |\n|---|---|\n{rows}"
+def rules_table() -> str:
+    """Return the catalogue's table of what each fault must have met, and of its control."""
+    rows = "".join(f"| `{kind}` | {_exposure(kind)} | {_control(kind)} |\n" for kind in KINDS)
+    return f"| fault | what it must have met | its control |\n|---|---|---|\n{rows}"
+
+
+def controls_table() -> str:
+    """Return the catalogue's table of the controls."""
+    rows = "".join(f"| `{name}` | {what} |\n" for name, what in UNSAFE.items())
+    return f"| control | what is unsafe, and what harms it |\n|---|---|\n{rows}"
+
+
+def _control(kind: str) -> str:
+    return f"`{CONTROL_FOR[kind]}`" if kind in CONTROL_FOR else f"none, because {NO_CONTROL[kind]}"
 
 
 def _exposure(kind: str) -> str:
@@ -129,12 +140,17 @@ def class_of(kind: str) -> str:
 
 
 def catalogue() -> str:
-    """Return the catalogue with its generated table as the code has it."""
+    """Return the catalogue with its generated tables as the code has them."""
     text = CATALOGUE.read_text(encoding="utf-8")
-    before, heading, rest = text.partition("## Exposure\n")
-    lead, _, rest = rest.partition("| fault |")
-    _, _, after = rest.partition("\n\n")
-    return f"{before}{heading}{lead}{exposure_table()}\n{after}"
+    for heading, head, table in (
+        ("## Exposure and controls\n", "| fault |", rules_table()),
+        ("## Controls\n", "| control |", controls_table()),
+    ):
+        before, _, rest = text.partition(heading)
+        lead, _, rest = rest.partition(head)
+        _, _, after = rest.partition("\n\n")
+        text = f"{before}{heading}{lead}{table}\n{after}"
+    return text
 
 
 def seen_by_broker(fault: type) -> str:

@@ -2,10 +2,8 @@
 
     python -m gameday.traffic.unsafe RUN_FOLDER CONTROL publish|consume
 
-- `control-automatic-ack`: a slow consumer with automatic acks, which is killed with its hands full.
-- `control-transient`: transient messages in an unmirrored classic queue, whose node is killed.
-- `control-no-confirms`: a publisher without confirms behind a link that swallows what it sends.
-  This client alone records *confirmed* at the socket write, which is the mistake it shows.
+What each does wrong, and what harms it, stands in `gameday/history/harm.py`. Those without
+confirms alone record *confirmed* at the socket write, which is the mistake that they show.
 
 Their ledgers carry the control's name as scope, and are judged apart from the system's own.
 """
@@ -16,17 +14,19 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic_ns
-from typing import Any
+from typing import Any, Literal
 
 import gevent
 import pika
 from gevent.event import Event
 
 from gameday.contracts import model
+from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS, NOT_MANDATORY, REFUSED, TRANSIENT
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Disposition
 from gameday.traffic.consumer import Consumer
 from gameday.traffic.crash import end_on_defects
+from gameday.traffic.identity import PERMANENT
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Target
 from gameday.traffic.messages import Outgoing, Route, Sequences
@@ -35,10 +35,9 @@ from gameday.traffic.session import open_ledger, targets_from_environment
 from gameday.traffic.settling import Tools
 from gameday.traffic.wire import SOCKET_NAME, Wire
 
-AUTOMATIC_ACK = "control-automatic-ack"
-TRANSIENT = "control-transient"
-NO_CONFIRMS = "control-no-confirms"
-CONTROLS = (AUTOMATIC_ACK, TRANSIENT, NO_CONFIRMS)
+NO_CONFIRM = frozenset({NO_CONFIRMS, REFUSED})
+BY_EXCHANGE = frozenset({REFUSED, NOT_MANDATORY})
+"""Controls that publish by an exchange of their own, which has their name."""
 BODY = b'{"control": true}'.ljust(500)
 SERVICE_MS = 25
 PREFETCH = 250
@@ -53,9 +52,9 @@ class Publishing:
     route: Route
     sequences: Sequences
 
-    def publish(self, count: int, over_s: float) -> None:
-        """Publish so many messages, evenly over a time."""
-        gevent.spawn(self._publish, count, over_s)
+    def publish(self, count: int, over_s: float, *, poison: bool = False) -> None:
+        """Publish so many messages, evenly over a time; poison fails in every handler."""
+        gevent.spawn(self._publish, count, over_s, poison)
 
     def report(self) -> dict[str, Any]:
         """Say what was sent and what is thought to be safe."""
@@ -63,12 +62,13 @@ class Publishing:
         return {"control_sent": tally.sent, "control_confirmed": tally.confirmed,
                 "control_connected": self.sender.open_links}  # fmt: skip
 
-    def _publish(self, count: int, over_s: float) -> None:
+    def _publish(self, count: int, over_s: float, poison: bool) -> None:
+        expect, fail = (Disposition.REJECT, PERMANENT) if poison else (Disposition.ACK, 0)
         for _ in range(count):
             sequence = self.sequences.next()
             identifier = f"{self.ledger.process:08x}-0000-4000-8000-{sequence:012x}"
             message = Outgoing(
-                self.ledger.process, sequence, monotonic_ns(), None, Disposition.ACK, 0, BODY,
+                self.ledger.process, sequence, monotonic_ns(), None, expect, fail, BODY,
                 zlib.crc32(BODY), identifier, self.route,
             )  # fmt: skip
             self.sender.send(message)
@@ -95,13 +95,14 @@ def _publish(
     folder: Path, control: str, targets: tuple[Target, ...], ledger: LedgerWriter, stop: Event
 ) -> None:
     _declare(targets[0].url, control)
-    value = {"exchange": "", "routing_key": control, "type": "control", "queues": [control]}
+    exchange = control if control in BY_EXCHANGE else ""
+    value = {"exchange": exchange, "routing_key": control, "type": "control", "queues": [control]}
     route = Route(
-        ledger.intern("route", value), "", control, "control", persistent=control != TRANSIENT
-    )
-    manners = Manners(
-        control, pool=1, attempts=1, believes="socket" if control == NO_CONFIRMS else "broker"
-    )
+        ledger.intern("route", value), exchange, control, "control",
+        mandatory=control not in {NOT_MANDATORY, REFUSED}, persistent=control != TRANSIENT,
+    )  # fmt: skip
+    believes: Literal["socket", "broker"] = "socket" if control in NO_CONFIRM else "broker"
+    manners = Manners(control, pool=1, attempts=1, believes=believes)
     publishing = Publishing(Sender(ledger, targets, manners), ledger, route, Sequences())
     hello = {"role": "control", "name": f"{control}-publish", "process": ledger.process}
     orders = {"publish": publishing.publish, "stop": stop.set}
@@ -113,7 +114,11 @@ def _publish(
 
 def _declare(url: str, queue: str) -> None:
     connection = pika.BlockingConnection(pika.URLParameters(url))
-    connection.channel().queue_declare(queue, durable=True)
+    channel = connection.channel()
+    channel.queue_declare(queue, durable=True)
+    if queue in BY_EXCHANGE:
+        channel.exchange_declare(queue, "direct", durable=True)
+        channel.queue_bind(queue, queue, queue)
     connection.close()
 
 
@@ -129,7 +134,9 @@ def _consume(
     consumer = Consumer(contract, tools, 0, f"{control}-consume")
 
     def report() -> dict[str, Any]:
-        return {"control_handled": consumer.served.handled, "control_held": consumer.unsettled}
+        served = consumer.served
+        return {"control_handled": served.handled, "control_held": consumer.unsettled,
+                "control_rejected": served.rejected}  # fmt: skip
 
     hello = {"role": "control", "name": f"{control}-consume", "process": ledger.process}
     wire = Wire(folder / SOCKET_NAME, hello, report, {"stop": stop.set}, stop.set)

@@ -1,5 +1,6 @@
 """Controls: what was broken on purpose and whether the checks saw it; what zero losses bound."""
 
+from gameday.history.harm import UNSAFE
 from gameday.history.statistics import lossy_episode_at_most
 from reports.document import Block, Cell, Section, Table, Text, code, number
 from reports.losses import losses, sentence
@@ -9,11 +10,6 @@ from reports.words import count, listed, percent, plural
 COLUMNS = (
     "Control", "Unsafe on purpose", "Caught", "Lost before its fault", "Lost under it", "Why",
 )  # fmt: skip
-UNSAFE = {
-    "control-automatic-ack": "A slow consumer with automatic acks is killed",
-    "control-transient": "Transient messages on an unmirrored classic queue; its node is killed",
-    "control-no-confirms": "No confirms, behind a link that swallows what is sent, then closes",
-}
 
 
 def controls(material: Material) -> Section:

@@ -1,7 +1,7 @@
 """Damages to the evidence: faults without effect, a drain cut short, controls, the journal."""
 # ruff: noqa: D401  # The docstring of a damage says what has gone wrong.
 
-from gameday.history.records import Kind
+from gameday.history.records import Disposition, Kind, Result
 from tests.fake_broker import SECOND, ZERO_NS
 from tests.fake_folder import FakeRun
 from tests.mutants.rows import drop
@@ -143,6 +143,25 @@ def run_no_control(run: FakeRun) -> None:
     run.tapes = [tape for tape in run.tapes if tape.scope == "work"]
     run.journal.lines = [line for line in run.journal.lines if not line.get("control")
                          and line.get("role") != "control"]  # fmt: skip
+
+
+def strike_without_its_control(run: FakeRun) -> None:
+    """A queue was purged, and the control that stands for such a loss never ran."""
+    _turn(run, "purge_queue", "operator", "builds")
+
+
+def keep_what_its_consumer_rejects(run: FakeRun) -> None:
+    """The control whose queue keeps no dead letters had nothing rejected: it lost nothing."""
+    dead = {row.message for row in run.rows(Kind.INVOKE, scope="control-no-dead-letters")
+            if row.extra == Disposition.REJECT}  # fmt: skip
+    tags = {row.tag for row in run.rows(Kind.DELIVERED, scope="control-no-dead-letters")
+            if row.message in dead}  # fmt: skip
+    for row in run.rows(Kind.INVOKE, Kind.HANDLED, scope="control-no-dead-letters"):
+        if row.message in dead:
+            row.extra = Disposition.ACK if row.kind == Kind.INVOKE else Result.DONE
+    for row in run.rows(Kind.REJECTED, scope="control-no-dead-letters"):
+        if row.tag in tags:
+            row.kind = Kind.ACKED
 
 
 def lose_in_the_controls_baseline(run: FakeRun) -> None:

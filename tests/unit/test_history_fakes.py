@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gameday.history.export import export
 from gameday.history.verdict import Verdict, judge
+from tests.fake_controls import CONTROLS
 from tests.fakes import BUGS, simulate
 
 CAUGHT_BY = {
@@ -90,4 +91,5 @@ def test_an_export_holds_every_row(tmp_path: Path) -> None:
     assert {"builds", "deployments", "notifications"} == set(
         pd.read_parquet(paths["work-copies"])["queue"].unique()
     )
-    assert len(paths) == 12 + len(list((folder / "history").glob("*.ledger")))
+    scopes = 1 + len(CONTROLS)  # Attempts, deliveries and copies of each.
+    assert len(paths) == 3 * scopes + len(list((folder / "history").glob("*.ledger")))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chaos.plan import Entry, Episode, Plan
-from scenarios.assembly import transient_node
+from scenarios.harming import transient_node
 
 NODES = ("r1", "r2", "r3")
 

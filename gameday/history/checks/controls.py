@@ -1,7 +1,8 @@
 """Controls: clients that are unsafe on purpose must be seen to lose, or the harness sees nothing.
 
 A control is caught when it lost nothing before its episode began, and lost something after; being
-handled by nobody counts as lost.
+handled by nobody counts as lost, and so does having died where no dead letter is kept. A fault that
+struck wants its own control (`gameday/history/harm.py`): one that never ran was not caught.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,11 @@ import numpy.typing as npt
 
 from gameday.history.checks.loss import copies_lost, unhandled
 from gameday.history.finding import Finding, Status, unknown
+from gameday.history.harm import CONTROL_FOR, TRANSIENT
 from gameday.history.history import History
 from gameday.history.journal import Episode, events
 from gameday.history.run import Run
+from gameday.history.verdicts import Verdict
 
 Array = npt.NDArray[Any]
 
@@ -59,9 +62,19 @@ def judge_controls(run: Run) -> tuple[Control, ...]:
     """Judge each control that was planned, or that left a history."""
     episodes = {each.control: each for each in run.episodes if each.control is not None}
     planned = {each.get("control") for each in run.plan.get("episodes", ())} - {None}
-    names = sorted({_scope(str(name)) for name in {*episodes, *planned}} | set(run.controls))
+    known = {_scope(str(name)) for name in {*episodes, *planned}} | set(run.controls)
+    names = sorted(known | wanted(run))
     by_scope = {_scope(str(name)): episode for name, episode in episodes.items()}
     return tuple(_judge(run, name, by_scope.get(name), run.controls.get(name)) for name in names)
+
+
+def wanted(run: Run) -> set[str]:
+    """Return the controls of the kinds that struck.
+
+    The transient one is wanted where the plan can know its node, and then it is planned for.
+    """
+    struck = {CONTROL_FOR.get(fault.kind) for fault in run.own_faults}
+    return {name for name in struck if name is not None and name != TRANSIENT}
 
 
 def _scope(name: str) -> str:
@@ -109,7 +122,9 @@ def lost_messages(history: History) -> Array:
     """Return the messages of a control that were lost, or that nobody handled."""
     everywhere = np.ones(len(history.copies), bool)
     found = copies_lost(history, everywhere)
+    died = history.copies.verdict == Verdict.DLQ_MISSING
     parts = [found[name] for name in LOSSES]
+    parts.append(history.attempts.message[history.copies.attempt[died]])
     return np.unique(np.concatenate([*parts, unhandled(history, everywhere)]))
 
 
