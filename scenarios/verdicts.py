@@ -8,12 +8,25 @@ from rich.console import Console
 from rich.text import Text
 
 from gameday.errors import UsageError
-from gameday.history.verdict import Verdict, judge
+from gameday.history.migration.folder import is_migration
+from gameday.history.migration.verdict import judge as judge_migration
+from gameday.history.verdict import Verdict
+from gameday.history.verdict import judge as judge_run
 from reports.render import render
 
-STYLES = {"GO": "bold green", "NO-GO": "bold red", "INCONCLUSIVE": "bold yellow"}
-SIGNS = {"GO": "✔", "NO-GO": "✘", "INCONCLUSIVE": "?"}
+STYLES = {
+    "GO": "bold green",
+    "NO-GO": "bold red",
+    "INCONCLUSIVE": "bold yellow",
+    "STAY": "bold blue",
+}
+SIGNS = {"GO": "✔", "NO-GO": "✘", "INCONCLUSIVE": "?", "STAY": "="}
 MOST_SHOWN = 12
+
+
+def judge(folder: Path) -> Verdict:
+    """Judge a folder as what it holds: a game day, or a migration."""
+    return judge_migration(folder) if is_migration(folder) else judge_run(folder)
 
 
 def judge_and_render(folder: Path) -> Verdict:
@@ -54,7 +67,7 @@ def announce(console: Console, verdict: Verdict, folder: Path) -> None:
         (f"{SIGNS[verdict.decision]} {verdict.decision}", style), "  ", verdict.reason
     )
     console.print(line, soft_wrap=True)
-    claimed = set(json.loads((folder / "manifest.json").read_text())["claimed"])
+    claimed = set(verdict.document["claimed_ids"])
     shown = [each for each in verdict.document["criteria"] if _worth_showing(each, claimed)]
     for each in shown[:MOST_SHOWN]:
         console.print(
@@ -63,9 +76,11 @@ def announce(console: Console, verdict: Verdict, folder: Path) -> None:
         )
     if len(shown) > MOST_SHOWN:
         console.print(f"  and {len(shown) - MOST_SHOWN} more in the report")
-    _suggest_alternatives(console, verdict, folder)
+    page = "migration.html" if is_migration(folder) else "report.html"
+    if page == "report.html":
+        _suggest_alternatives(console, verdict, folder)
     place = _from_here(folder)
-    console.print(f"report: {place}/report.html", highlight=False, soft_wrap=True)
+    console.print(f"report: {place}/{page}", highlight=False, soft_wrap=True)
     console.print(f"judge it again: gameday check {place}", highlight=False, soft_wrap=True)
 
 

@@ -13,6 +13,7 @@ from scenarios.suites import scenario_names
 from tests.fakes import BUGS
 from tests.mutants.test_chain_mutants import FAMILIES as CHAIN_FAMILIES
 from tests.mutants.test_declaring_mutants import FAMILIES as DECLARING_FAMILIES
+from tests.mutants.test_migration_mutants import FAMILIES as MIGRATION_FAMILIES
 from tests.mutants.test_mutants import FAMILIES
 from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
 from tests.mutants.test_timeout_mutants import FAMILIES as TIMEOUT_FAMILIES
@@ -26,7 +27,7 @@ EXIT_CODES = {"0", "1", "2", "3", "4", "130"}
 
 EVERY_FAMILY = (
     *FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES, *TIMEOUT_FAMILIES, *DECLARING_FAMILIES,
-    *WORKER_FAMILIES,
+    *WORKER_FAMILIES, *MIGRATION_FAMILIES,
 )  # fmt: skip
 
 LISTED: dict[str, tuple[Path, Iterable[str]]] = {

@@ -191,7 +191,7 @@ def _controls(ledgers: list[Ledger], *, complete: bool) -> dict[str, History]:
     }
 
 
-def _corrupt(ledger: Ledger) -> list[str]:
+def corrupt(ledger: Ledger) -> list[str]:
     """Return what no writer of ours would have written."""
     kinds = np.ascontiguousarray(ledger.records["kind"])
     strange = np.setdiff1d(np.flatnonzero(np.bincount(kinds)), [int(kind) for kind in Kind])
@@ -208,7 +208,7 @@ def _impossible(history: History, ledgers: list[Ledger]) -> list[str]:
     early = int(((attempts.outcome_ns >= 0) & (attempts.outcome_ns < attempts.time_ns)).sum())
     found = [f"{len(repeated)} attempts share their name with another"] if len(repeated) else []
     found += [f"ledger {each.header.process} is corrupt: {text}" for each in ledgers
-              for text in _corrupt(each)]  # fmt: skip
+              for text in corrupt(each)]  # fmt: skip
     return [*found, *([f"{early} attempts were answered before they were made"] if early else [])]
 
 

@@ -69,7 +69,7 @@ def judge_run(run: Run) -> Verdict:
         "generator": _generator(run),
         "controls": [_control(control) for control in judge_controls(run)],
     }
-    return Verdict(decision, EXIT_CODES[decision], reason, _plain(document))
+    return Verdict(decision, EXIT_CODES[decision], reason, plain(document))
 
 
 def _head(manifest: Any, decision: str, reason: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _unreadable(folder: Path, reason: str) -> Verdict:
         **_head(manifest, INCONCLUSIVE, reason), "passed": 0, "requirements": {},
         "criteria": [row], "faults": [], "ledger": {}, "generator": {}, "controls": [],
     }  # fmt: skip
-    return Verdict(INCONCLUSIVE, EXIT_CODES[INCONCLUSIVE], reason, _plain(document))
+    return Verdict(INCONCLUSIVE, EXIT_CODES[INCONCLUSIVE], reason, plain(document))
 
 
 def _fault(run: Run, fault: Fault) -> dict[str, Any]:
@@ -145,14 +145,14 @@ def _control(control: Any) -> dict[str, Any]:
     return {**asdict(control), "examples": [name_of(each) for each in control.examples]}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as JSON takes it: floats rounded, infinity and no number as null."""
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float):
         return round(value, DIGITS) if math.isfinite(value) else None
     return value
