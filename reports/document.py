@@ -138,6 +138,7 @@ class Document:
     facts: tuple[tuple[str, str], ...]
     banner: Banner
     sections: tuple[Section, ...]
+    page: str = "report.html"
 
 
 def number(text: str, note: str = "") -> Cell:

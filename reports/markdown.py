@@ -23,14 +23,14 @@ from reports.document import (
 ROWS_MAX = 60
 BYTES_MAX = 200_000
 STATUS_MARKS = {"pass": "✅", "fail": "❌", "unknown": "❔", "not_tested": "\N{HEAVY MINUS SIGN}"}
-DECISION_MARKS = {"GO": "✅", "NO-GO": "❌"}
+DECISION_MARKS = {"GO": "✅", "NO-GO": "❌", "STAY": "⏸"}
 SPECIAL = re.compile(r"([\\`*_\[\]|~])")
-CUT = "\n\n*The rest is in report.html: a summary stays below 200 kB.*\n"
+CUT = "\n\n*The rest is in {page}: a summary stays below 200 kB.*\n"
 
 
 def write_markdown(document: Document) -> str:
     """Return the summary, never longer than a job summary may be."""
-    banner = document.banner
+    banner, cut = document.banner, CUT.format(page=document.page)
     lines = [
         f"# {DECISION_MARKS.get(banner.decision, '❔')} {escape(banner.decision)}",
         f"Run {escape(document.run)}. {escape(banner.sentence)}",
@@ -45,8 +45,8 @@ def write_markdown(document: Document) -> str:
     raw = text.encode()
     if len(raw) < BYTES_MAX:
         return text
-    kept = raw[: BYTES_MAX - len(CUT.encode()) - 1].decode(errors="ignore")
-    return kept[: kept.rindex("\n")] + CUT
+    kept = raw[: BYTES_MAX - len(cut.encode()) - 1].decode(errors="ignore")
+    return kept[: kept.rindex("\n")] + cut
 
 
 def escape(text: str) -> str:
@@ -85,7 +85,7 @@ def _table(table: Table) -> str:
     lines = [f"| {' | '.join(map(escape, rows[0]))} |", f"| {' | '.join(rows[1])} |"]
     lines += [f"| {' | '.join(map(_cell, row))} |" for row in table.rows[:ROWS_MAX]]
     if len(table.rows) > ROWS_MAX:
-        lines.append(f"\n*{len(table.rows) - ROWS_MAX:,} more rows are in report.html.*")
+        lines.append(f"\n*{len(table.rows) - ROWS_MAX:,} more rows are in the page.*")
     return f"**{escape(table.caption)}**\n\n" + "\n".join(lines)
 
 

@@ -32,7 +32,7 @@ class Ridge:
 
 def ridges(
     name: str, title: str, rows: tuple[Ridge, ...], span_ms: tuple[float, float],
-    limit: tuple[str, float] | None,
+    limit: tuple[str, float] | None, axis: str = "due to delivered",
 ) -> str:  # fmt: skip
     """Draw one row of distribution a priority, with marks at p50, p95, p99 and the greatest."""
     height = TOP + BOTTOM + ROW_HEIGHT * len(rows)
@@ -53,7 +53,7 @@ def ridges(
             _ridge(axes, index, row.values_ms, span_ms)
         _limit(axes, limit)
         look.log_ticks(axes, "x")
-        axes.set_xlabel("due to delivered")
+        axes.set_xlabel(axis)
 
     return look.draw(name, title, WIDTH, height, paint)
 

@@ -18,12 +18,12 @@ def criteria(material: Material) -> Section:
     left = {row.id for row in requirements(material) if row.status == "not_tested"}
     shown = [one for one in material.criteria if not _elsewhere(one, left, claimed(material))]
     found = sorted(shown, key=lambda one: order.get(str(one.get("status")), 1))
-    anchors = tuple(_anchor(one) for one in found)
+    anchors = tuple(criterion_anchor(one) for one in found)
     blocks: list[Block] = [
         Table(
             "Every criterion, the worst first; each leads to its evidence",
             COLUMNS,
-            tuple(_row(one) for one in found),
+            tuple(criterion_row(one) for one in found),
             anchors=anchors,
             cards=True,
         )
@@ -33,7 +33,7 @@ def criteria(material: Material) -> Section:
     told = examples(material)
     blocks += [Heading("Evidence")] if found else []
     blocks += [_fold(one, told) for one in found]
-    return Section("criteria", "Criteria", _lead(found, len(left)), tuple(blocks))
+    return Section("criteria", "Criteria", criteria_lead(found, len(left)), tuple(blocks))
 
 
 def _elsewhere(one: Json, left: Collection[str], names: Collection[str]) -> bool:
@@ -42,11 +42,13 @@ def _elsewhere(one: Json, left: Collection[str], names: Collection[str]) -> bool
     return requirement in left and requirement not in names
 
 
-def _anchor(criterion: Json) -> str:
+def criterion_anchor(criterion: Json) -> str:
+    """Return where a criterion's row is on the page."""
     return f"criterion-{anchor(str(criterion.get('id')))}"
 
 
-def _lead(found: list[Json], left: int) -> str:
+def criteria_lead(found: list[Json], left: int) -> str:
+    """Count the criteria by status, and say what decides."""
     if not found:
         return "Nothing was judged, and what nobody looked at does not pass."
     counts = [
@@ -66,7 +68,8 @@ def _lead(found: list[Json], left: int) -> str:
     return f"{plural(len(found), 'criterion', 'criteria')}: {listed(counts)}. {tail}{rest}"
 
 
-def _row(one: Json) -> tuple[Cell, ...]:
+def criterion_row(one: Json) -> tuple[Cell, ...]:
+    """Return one criterion as a row under `COLUMNS`."""
     unit = str(one.get("unit") or "")
     requirement = str(one.get("requirement") or "")
     return (

@@ -8,7 +8,7 @@ from reports.document import Block, Cell, Code, Fold, Section, Table, code, numb
 from reports.material import Json, Material
 from reports.words import DASH, count, plural, quantity
 
-WRITTEN_HERE = {"report.html", "summary.md", "junit.xml"}
+WRITTEN_HERE = {"report.html", "migration.html", "summary.md", "junit.xml"}
 FILES_MAX = 400
 READ_BYTES = 1 << 20
 
@@ -16,14 +16,14 @@ READ_BYTES = 1 << 20
 def provenance(material: Material) -> Section:
     """Return versions, topology, the command to run it again, and the artefacts' digests."""
     manifest = material.manifest
-    files = _files(material.folder)
+    files = artefacts(material.folder)
     blocks: list[Block] = [
         Code("Run it again", str(manifest.get("command") or "the manifest names no command")),
         Code("Judge it again, without a broker", f"gameday check reports/runs/{material.name}"),
-        _pairs("What ran", _facts(material, files)),
+        pairs("What ran", _facts(material, files)),
     ]
     blocks += [
-        Fold(title, (_pairs(title, list(found.items())),))
+        Fold(title, (pairs(title, list(found.items())),))
         for title, found in (
             ("Host", manifest.get("host") or {}), ("Libraries", manifest.get("libraries") or {}),
         )
@@ -32,7 +32,9 @@ def provenance(material: Material) -> Section:
     if topology := material.contract.get("topology"):
         text = json.dumps(topology, indent=1, sort_keys=True)
         blocks.append(Fold("Topology that was declared", (Code("Secrets are removed", text),)))
-    blocks.append(Fold(f"Artefacts: {plural(len(files), 'file')} with SHA-256", (_table(files),)))
+    blocks.append(
+        Fold(f"Artefacts: {plural(len(files), 'file')} with SHA-256", (artefacts_table(files),))
+    )
     lead = (
         "Everything needed to judge this run again is in its folder. The plan replays from its "
         "seed; a run on real brokers never repeats exactly."
@@ -71,8 +73,9 @@ def _variables(manifest: Json) -> str:
     return "; ".join(said) or "none"
 
 
-def _pairs(caption: str, pairs: list[tuple[str, object]]) -> Table:
-    rows = tuple((Cell(name), Cell(quantity(value))) for name, value in pairs)
+def pairs(caption: str, found: list[tuple[str, object]]) -> Table:
+    """Return names and values as a table."""
+    rows = tuple((Cell(name), Cell(quantity(value))) for name, value in found)
     return Table(caption, ("What", "Value"), rows)
 
 
@@ -82,7 +85,7 @@ def ledgers_digest(files: list[tuple[str, int, str]]) -> str:
     return hashlib.sha256("".join(rows).encode()).hexdigest() if rows else "no ledger"
 
 
-def _files(folder: Path) -> list[tuple[str, int, str]]:
+def artefacts(folder: Path) -> list[tuple[str, int, str]]:
     """Return (name, size, SHA-256) of all files of the run but those that this report writes."""
     found = sorted(
         (path.relative_to(folder).as_posix(), path)
@@ -104,7 +107,8 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _table(files: list[tuple[str, int, str]]) -> Table:
+def artefacts_table(files: list[tuple[str, int, str]]) -> Table:
+    """Return the artefacts with their digests, the first of many."""
     return Table(
         "Artefacts" if len(files) <= FILES_MAX else f"The first {FILES_MAX} artefacts",
         ("File", "Bytes", "SHA-256"),

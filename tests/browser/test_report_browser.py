@@ -30,7 +30,7 @@ QUIET = (
     "--hide-scrollbars", "--virtual-time-budget=3000",
 )  # fmt: skip
 FRAME = """<!DOCTYPE html><title>frame</title><body>
-<iframe src="report.html" style="width:375px;height:800px;border:0"></iframe>
+<iframe src="{page}" style="width:375px;height:800px;border:0"></iframe>
 <script>onload = () => {
   const root = document.querySelector("iframe").contentDocument.documentElement;
   document.body.dataset.widths = `${root.scrollWidth} ${root.clientWidth}`;
@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _browse(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def browse(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the browser once, with a profile of its own, and return what it wrote."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
@@ -82,36 +82,36 @@ def test_series_are_short(folder: Path) -> None:
 def test_console_is_silent(folder: Path) -> None:
     """The browser has nothing to say about the page: no error, no blocked resource."""
     page = (folder / "report.html").as_uri()
-    done = _browse(folder, "--enable-logging=stderr", "--v=0", "--dump-dom", page)
+    done = browse(folder, "--enable-logging=stderr", "--v=0", "--dump-dom", page)
 
     assert "<h1" in done.stdout
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
 
 
-def _requested(folder: Path, page: Path) -> list[str]:
+def requested(folder: Path, page: Path) -> list[str]:
     """Return what a page asked the network for: the browser's own errands have no origin."""
     log = folder.parent / "network.json"
-    _browse(folder, f"--log-net-log={log}", "--dump-dom", page.as_uri())
+    browse(folder, f"--log-net-log={log}", "--dump-dom", page.as_uri())
     events = json.loads(log.read_text(encoding="utf-8"))["events"]
     parameters = [event.get("params") or {} for event in events]
     own = [found["url"] for found in parameters if found.get("initiator") in {"null", "file://"}]
     return [url for url in own if not url.startswith("file:")]
 
 
-def test_nothing_is_requested(folder: Path) -> None:
+def test_nothing_isrequested(folder: Path) -> None:
     """The page asks the network for nothing, while one that does is seen to."""
     beacon = folder.parent / "beacon.html"
     beacon.write_text('<img src="http://127.0.0.1:9/beacon">', encoding="utf-8")
 
-    assert _requested(folder, beacon) == ["http://127.0.0.1:9/beacon"]
-    assert _requested(folder, folder / "report.html") == []
+    assert requested(folder, beacon) == ["http://127.0.0.1:9/beacon"]
+    assert requested(folder, folder / "report.html") == []
 
 
 def test_no_sideways_scroll_on_a_phone(folder: Path) -> None:
     """At 375 px the page is as wide as its window: what is wider scrolls within itself."""
     frame = folder / "frame.html"
-    frame.write_text(FRAME, encoding="utf-8")
-    done = _browse(folder, "--dump-dom", frame.as_uri())
+    frame.write_text(FRAME.replace("{page}", "report.html"), encoding="utf-8")
+    done = browse(folder, "--dump-dom", frame.as_uri())
     frame.unlink()
     widths = re.search(r'data-widths="(\d+) (\d+)"', done.stdout)
 
