@@ -75,19 +75,18 @@ def rehearsal(subject: Subject) -> Section:
     if not steps:
         text = "No step was rehearsed: there is no GO without a rehearsed rollback."
         return Section("rehearsal", "Rehearsal", lead, (Text(text, "missing"),))
-    groups = tuple(Group(str(step["name"]), _gaps(step)) for step in steps)
+    names = list(dict.fromkeys(str(step["step"]) for step in steps))
+    groups = tuple(
+        Group(name, tuple(_gap(step) for step in steps if step["step"] == name)) for name in names
+    )
     chart = Chart(_worst(steps), (bars("rehearsal", "Time without service", groups, "seconds"),),
-                  (_steps(steps), _marks(steps)), wide=True)  # fmt: skip
+                  (_steps(subject, steps), _marks(steps)), wide=True)  # fmt: skip
     blocks: tuple[Block, ...] = (chart,)
     return Section("rehearsal", "Rehearsal", lead, blocks)
 
 
-def _gaps(step: Json) -> tuple[Bar, ...]:
-    return tuple(
-        Bar(label, step[name], seconds(step[name]))
-        for label, name in (("without a start", "without_start_s"),
-                            ("without a confirm", "without_confirm_s"))
-    )  # fmt: skip
+def _gap(step: Json) -> Bar:
+    return Bar(str(step["fault"] or "no fault"), _longest(step), seconds(_longest(step)))
 
 
 def _worst(steps: list[Json]) -> str:
@@ -101,14 +100,15 @@ def _longest(step: Json) -> float:
     return max(float(step["without_start_s"] or 0), float(step["without_confirm_s"] or 0))
 
 
-def _steps(steps: list[Json]) -> Table:
+def _steps(subject: Subject, steps: list[Json]) -> Table:
     return Table(
         "Every step",
-        ("Step", "Completed", "Took", "Confirmed", "Lost", "Left", "Run more than once",
-         "Took effect twice", "Without a start", "Without a confirm"),
+        ("Step", "From", "To", "Completed", "Took", "Confirmed", "Lost", "Left",
+         "Run more than once", "Took effect twice", "Without a start", "Without a confirm"),
         tuple(
             (
-                Cell(str(step["name"])),
+                Cell(str(step["name"])), Cell(subject.label(step["from_row"])),
+                Cell(subject.label(step["to_row"])),
                 Cell("yes" if step["completed"] else "no", note=str(step["why_not"])),
                 number(seconds(step["length_s"])), number(count(step["confirmed"])),
                 number(count(step["lost"]) if not step["drained"] else "unknown"),

@@ -39,6 +39,7 @@ RULES: Mapping[str, Any] = {
 
 WHEN_FAILED: Mapping[str, str] = {
     "loss": NO_GO,
+    "faults": NO_GO,
     "urgent": NO_GO,
     "order": NO_GO,
     "trap": NO_GO,
@@ -47,12 +48,11 @@ WHEN_FAILED: Mapping[str, str] = {
     "timeouts": NO_GO,
     "rehearsal": NO_GO,
     "service": NO_GO,
-    "rollback": NO_GO,
     "gain": STAY,
     "effectiveness": STAY,
     "starvation": STAY,
 }
-"""What a failing criterion makes of the decision; one that is not named here is NO-GO."""
+"""What a failing criterion makes of the decision; checks that never fail are not here."""
 
 SENTENCES = (
     "Any loss on RabbitMQ that Redis does not have under the same load is a veto: NO-GO.",
