@@ -18,6 +18,7 @@ from chaos.access import (
 from chaos.administration import DisablePlugin, EnableFeature, ImportDefinitions
 from chaos.alarms import DiskAlarm, MemoryAlarm
 from chaos.clients import KillClient, SignalClient
+from chaos.clock import JumpClock
 from chaos.degraded import FlapLinks, SlowLinks
 from chaos.doors import ClientToxic, CutClients, SwallowThenClose
 from chaos.fault import Fault, Nothing
@@ -88,6 +89,7 @@ KINDS: dict[str, type[Fault]] = {
     "limit_files": LimitFiles,
     "fill_disk": FillDisk,
     "starve_node": StarveNode,
+    "jump_clock": JumpClock,
     "wedge_client": WedgeClient,
     "slow_client": SlowClient,
     "cancel_consumer": CancelConsumer,
@@ -144,6 +146,7 @@ POWERS: dict[str, str | None] = {
     "limit_files": "pause_node",
     "fill_disk": "disk_alarm",
     "starve_node": "pause_node",
+    "jump_clock": "jump_clock",
     "wedge_client": None,
     "slow_client": None,
     "cancel_consumer": None,

@@ -7,7 +7,14 @@ in part, not at all, or undone before.
 
 import signal
 
-from chaos import probes, undo_clients, undo_hosts, undo_operators, undo_resources
+from chaos import (
+    probes,
+    undo_clients,
+    undo_clock,
+    undo_hosts,
+    undo_operators,
+    undo_resources,
+)
 from chaos.mending import MENDING
 from chaos.revert import Recipe, Seen, Target, Values, leave, nothing_left
 from chaos.starting import STARTING
@@ -102,6 +109,7 @@ RECIPES: dict[str, Recipe] = {
     "restore_disk_limits": Recipe(restore_disk_limits, disks_quiet, 30, restore_disk_limits),
     "restore_watermarks": Recipe(restore_watermarks, memories_quiet, 30, restore_watermarks),
     "resume_process": Recipe(resume_process, process_goes_on, 5, resume_process, alone=let_go_on),
+    **undo_clock.RECIPES,
     **undo_hosts.RECIPES,
     **undo_operators.RECIPES,
     **undo_resources.RECIPES,

@@ -32,6 +32,7 @@ PROBES: tuple[Probe, ...] = (
     programs.chromium,
     programs.docker,
     programs.redis,
+    programs.libfaketime,
 )
 """In the order of the table: first what a game day needs, then what more would allow."""
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from gameday.clusters.clock import find_library
 from gameday.clusters.release import Release, find_release
 from gameday.clusters.toxiproxy import find_binary
 from gameday.errors import UsageError
@@ -123,6 +124,16 @@ def docker() -> Finding:
     if version is None:
         return optional("Docker", "no engine answers", "Nothing needs it yet.")
     return ready("Docker", f"engine {version}")
+
+
+def libfaketime() -> Finding:
+    """Find what lets a node's clock jump."""
+    library = find_library()
+    if library is None:
+        return optional(
+            "libfaketime", "not found", "Only the fault jump_clock needs it: make setup."
+        )
+    return ready("libfaketime", str(library))
 
 
 def redis() -> Finding:

@@ -25,7 +25,7 @@ from chaos.plan import FILE_NAME as PLAN_NAME
 from chaos.redaction import Redactor
 from chaos.revert import NotRestoredError
 from chaos.watchdog import guarded
-from gameday.clusters.cluster import ALL_POWERS
+from gameday.clusters.clock import required_library
 from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import find_release
 from gameday.contracts.load import Loaded, load
@@ -43,7 +43,7 @@ from scenarios.prepare import prepare
 from scenarios.screen import Screen
 from scenarios.stage import VHOST_PREFIX, Stage, open_stage
 from scenarios.steady import steady
-from scenarios.suites import choose_plan, plan_length_s
+from scenarios.suites import choose_plan, needs_clocks, plan_length_s
 from scenarios.trouble import trouble
 from scenarios.writing import write_manifest_of
 
@@ -74,7 +74,10 @@ def run(options: Options, screen: Screen) -> Ended:
     interrupts = Interrupts()
     try:
         with interrupts.handled(), screen, ExitStack() as stack:
-            stage = open_stage(stack, contract, options, folder, state_dir, interrupts, screen)
+            stage = open_stage(
+                stack, contract, options, folder, state_dir, interrupts, screen,
+                clocks=needs_clocks(contract, options),
+            )  # fmt: skip
             _on_stage(stack, replace(stage, values=loaded.values), options, screen)
     except KeyboardInterrupt:
         return Ended(folder, INTERRUPTED)
@@ -97,9 +100,11 @@ def loaded_of(options: Options) -> Loaded:
     contract = loaded.contract
     if options.alternative:
         contract = with_alternative(contract, options.alternative)
-    choose_plan(contract, options, ALL_POWERS)
+    clocks = needs_clocks(contract, options)
     if options.cluster == "local":
         find_release(options.broker)
+        if clocks:
+            required_library()
     return Loaded(contract, loaded.values)
 
 

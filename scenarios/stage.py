@@ -56,6 +56,8 @@ def open_stage(
     state_dir: Path,
     interrupts: Interrupts,
     screen: Screen,
+    *,
+    clocks: bool = False,
 ) -> Stage:
     """Start a cluster, or attach to one; the stack ends what was started."""
     vhost = f"{VHOST_PREFIX}{folder.name}"
@@ -65,7 +67,7 @@ def open_stage(
     settings = broker_settings(contract, version, options.broker_settings)
     cluster = start_local(
         settings, broker=options.broker, nodes=contract.nodes, state_dir=state_dir,
-        progress=screen.step,
+        clocks=clocks, progress=screen.step,
     )  # fmt: skip
     stack.callback(_close, cluster, folder, interrupts, screen)
     user = _clients(cluster, vhost)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from chaos.catalogue import POWERS
 from chaos.plan import Episode, Plan, load_plan
+from gameday.clusters.cluster import ALL_POWERS
 from gameday.contracts.model import Contract, Play
 from gameday.errors import UsageError
 from scenarios.library import BY_NAME, SCENARIOS
@@ -39,6 +40,12 @@ def build_plan(contract: Contract, options: Options, powers: Iterable[str]) -> P
 def choose_plan(contract: Contract, options: Options, powers: Iterable[str]) -> Plan:
     """Return the plan that was given, or the suite's."""
     return load_plan(options.plan) if options.plan else build_plan(contract, options, powers)
+
+
+def needs_clocks(contract: Contract, options: Options) -> bool:
+    """Whether what is asked for has a clock jump, so that nodes must be started for it."""
+    plan = choose_plan(contract, options, ALL_POWERS)
+    return any(fault.kind == "jump_clock" for each in plan.episodes for fault in each.faults)
 
 
 def plan_length_s(plan: Plan) -> float:

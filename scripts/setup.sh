@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes this machine ready: a virtual environment, RabbitMQ, Redis and Toxiproxy. Safe to run again and
-# twice at once; says one line a step, and nothing where nothing is to do. Starts no broker.
+# Makes this machine ready: a virtual environment, RabbitMQ, Redis, libfaketime and Toxiproxy. Safe
+# to run again and twice at once; says one line a step, and nothing where nothing is to do. Starts
+# no broker.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/steps.sh
@@ -15,5 +16,6 @@ fi
 # What may be missing for good comes first; the minute of pip comes last.
 scripts/setup_rabbitmq.sh
 scripts/setup_redis.sh
+scripts/setup_faketime.sh
 scripts/setup_toxiproxy.sh
 scripts/setup_python.sh

@@ -66,10 +66,9 @@ TITLES = (
 TAIL = """
 ## What is not done here
 
-- **A clock that jumps for one node.** A library such as libfaketime has to be loaded when a node
-  starts, and these nodes are started without one, so that what is measured is the broker as it is
-  installed. To try it, start a broker of your own under `faketime` and attach to it
-  (`--cluster attached`).
+- **A clock that jumps where nobody started the nodes for it.** libfaketime has to be loaded when a
+  node starts. Only a plan with `jump_clock` starts its nodes so; everything else is measured on the
+  broker as it is installed. Without libfaketime such a plan is refused, in one sentence.
 - **A file system that others use is not filled.** `fill_disk` refuses one of more than 2 GiB, and
   says how to mount a small one; `disk_alarm` needs none.
 - **A feature flag that was enabled stays enabled.** `enable_feature` cannot be undone, and needs a

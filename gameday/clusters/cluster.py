@@ -38,6 +38,7 @@ ALL_POWERS = frozenset(
         "memory_alarm",
         "operate",
         "boot_beside",
+        "jump_clock",
     },
 )
 """All that a cluster may be able to do to itself, and beside itself."""
@@ -175,6 +176,12 @@ class NodeControl(Protocol):
 
     def has_data(self, node: str) -> bool:
         """Whether the node has stored anything."""
+
+    def set_clock(self, node: str, offset_s: float) -> None:
+        """Let the node's time of day be so far ahead of the machine's; needs clocks of its own."""
+
+    def clock_offset_s(self, node: str) -> float:
+        """Return how far ahead the node's time of day was told to be."""
 
 
 class LinkControl(Protocol):

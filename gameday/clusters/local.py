@@ -26,7 +26,7 @@ from gameday.clusters.limits import Limits, read_limits
 from gameday.clusters.links import LocalLinks
 from gameday.clusters.nodes import FIRST_FORMS_BELOW, NODES, LocalNodes, write_configuration
 from gameday.clusters.ports import LOOPBACK, Claim, claim_block
-from gameday.clusters.processes import OWNER_VARIABLE, reference, with_token
+from gameday.clusters.processes import OWNER_VARIABLE, ProcessRef, reference, with_token
 from gameday.clusters.record import (
     FILE_NAME,
     ClusterRecord,
@@ -56,15 +56,14 @@ def default_state_dir() -> Path:
 
 
 class LocalCluster(LocalNodes, LocalLinks, LocalControl):
-    """A running local cluster, with every power."""
-
-    powers = ALL_POWERS
+    """A running local cluster, with every power; clocks only where its nodes were started so."""
 
     def __init__(self, record: ClusterRecord) -> None:
         LocalControl.__init__(self, record)
         LocalLinks.__init__(self, record)
         LocalNodes.__init__(self, record, self)
         self.nodes: tuple[str, ...] = NODES[: record.node_count]
+        self.powers = ALL_POWERS if record.clocks else ALL_POWERS - {"jump_clock"}
 
     @property
     def record(self) -> ClusterRecord:
@@ -149,6 +148,7 @@ def local_cluster(
     *,
     broker: str | Release | None = None,
     nodes: int = len(NODES),
+    clocks: bool = False,
     state_dir: Path | None = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[LocalCluster]:
@@ -157,6 +157,7 @@ def local_cluster(
         settings,
         broker=broker,
         nodes=nodes,
+        clocks=clocks,
         state_dir=state_dir or default_state_dir(),
         progress=progress,
     )
@@ -173,6 +174,7 @@ def start_local(
     nodes: int = len(NODES),
     definitions: Definitions | None = None,
     beside: int | None = None,
+    clocks: bool = False,
     state_dir: Path,
     progress: Progress = lambda _: None,
 ) -> LocalCluster:
@@ -180,13 +182,12 @@ def start_local(
 
     With definitions its nodes boot from a file that holds these, and the administrator: a node
     that loads definitions makes neither a user nor a virtual host by itself. `beside` is another
-    cluster's block of ports, which this one keeps clear of even where a block is pinned.
+    cluster's block of ports, which this one keeps clear of even where a block is pinned; with
+    `clocks` each node can be told another time of day (`clock.py`).
     """
     state_dir = _usable(state_dir)
     release = broker if isinstance(broker, Release) else find_release(broker)
     toxiproxy = find_binary()
-    owner = reference(os.getpid())
-    assert owner is not None
     claim = claim_block(
         state_dir, beside=beside, is_haunted=lambda base: _is_haunted(state_dir, base)
     )
@@ -198,8 +199,9 @@ def start_local(
         settings=settings,
         toxiproxy=toxiproxy,
         username="gameday",
-        owner=owner,
+        owner=_ourselves(),
         node_count=nodes,
+        clocks=clocks,
     )
     with ExitStack() as undo:
         undo.callback(claim.release)
@@ -214,6 +216,13 @@ def start_local(
         undo.pop_all()
     claim.release()
     return cluster
+
+
+def _ourselves() -> ProcessRef:
+    """Return this process, whose cluster it is."""
+    owner = reference(os.getpid())
+    assert owner is not None
+    return owner
 
 
 def _with_definitions(record: ClusterRecord, definitions: Definitions) -> ClusterRecord:

@@ -9,7 +9,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from gameday.clusters import epmd
+from gameday.clusters import clock, epmd
 from gameday.clusters.cluster import Ctl
 from gameday.clusters.inetrc import control_inetrc, erlang_name, node_inetrc
 from gameday.clusters.ports import NODE_COUNT
@@ -43,6 +43,8 @@ def write_configuration(record: ClusterRecord) -> None:
     replace(record.folder / "control.inetrc", control_inetrc())
     replace(record.folder / "enabled_plugins", enabled_plugins(record.settings))
     replace(record.folder / "advanced.config", advanced_config(record.settings))
+    if record.clocks:
+        clock.prepare(record)
     for number in range(1, record.node_count + 1):
         text = rabbitmq_conf(
             record.settings,
@@ -75,6 +77,7 @@ def node_environment(record: ClusterRecord, number: int) -> dict[str, str]:
         **clean_environment(record.token, record.home),
         **record.release.environment(),
         **epmd.environment(record),
+        **clock.environment(record, f"r{number}"),
         **{k: str(v) if k in devices else record.inside(v) for k, v in files.items()},
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_NODENAME": f"r{number}@mq{number}",
@@ -110,6 +113,7 @@ class LocalNodes:
             raise HarnessError(f"{node} is running already")
         number = NODES.index(node) + 1
         record = self._record
+        clock.sweep(record, node)
         process = spawn(
             [*record.release.enter(record.folder), record.release.script("rabbitmq-server")],
             node_environment(record, number),
@@ -163,6 +167,14 @@ class LocalNodes:
     def has_data(self, node: str) -> bool:
         """Whether the node has stored anything."""
         return bool(self._stored(node))
+
+    def set_clock(self, node: str, offset_s: float) -> None:
+        """Let the node's time of day be so far ahead of the machine's."""
+        clock.set_offset(self._record, node, offset_s)
+
+    def clock_offset_s(self, node: str) -> float:
+        """Return how far ahead the node's time of day was told to be."""
+        return clock.offset_s(self._record, node)
 
     def _stored(self, node: str) -> list[Path]:
         """Return the files and folders that a node keeps over a restart."""

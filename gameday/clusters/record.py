@@ -38,6 +38,8 @@ class ClusterRecord:
     owner: ProcessRef
     kept: bool = False
     node_count: int = NODE_COUNT
+    clocks: bool = False
+    """Whether its nodes were started so that their clocks can be set."""
 
     @property
     def home(self) -> Path:
@@ -129,6 +131,7 @@ def load_record(folder: Path) -> ClusterRecord:
         owner=ProcessRef(**values["owner"]),
         kept=values["kept"],
         node_count=values["node_count"],
+        clocks=values["clocks"],
     )
 
 

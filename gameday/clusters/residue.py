@@ -10,6 +10,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from gameday.clusters import clock
 from gameday.clusters.processes import ProcessRef, is_alive, send_signal, with_token
 from gameday.clusters.record import FILE_NAME, ClusterRecord, load_record
 from gameday.clusters.wait import NotYet, wait_until
@@ -65,6 +66,8 @@ def end_processes(record: ClusterRecord) -> None:
         f"every process of the cluster on the ports from {record.ports.base} ended",
         poll_ms=20,
     )
+    for number in range(1, record.node_count + 1):
+        clock.sweep(record, f"r{number}")
 
 
 def _none_left(token: str) -> bool | NotYet:

@@ -86,6 +86,7 @@ FAULT_CLASSES = (
     "host",
     "overload",
     "limit",
+    "clock",
     "control",
 )
 STATES = ("up", "down", "blocked", "black_holed", "refused")

@@ -76,6 +76,7 @@ Power = Literal[
     "memory_alarm",
     "operate",
     "boot_beside",
+    "jump_clock",
 ]
 """What a cluster may be able to do to itself, and a requirement may need."""
 

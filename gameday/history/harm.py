@@ -96,6 +96,7 @@ NO_CONTROL: dict[str, str] = {
     "thundering_herd": "its clients carry no messages, and the load's are not touched",
     "import_definitions": "it adds queues and an exchange, and touches none that was there",
     "disable_plugin": "AMQP 0-9-1 goes on; no message passes by the plugin",
+    "jump_clock": "it takes what is allowed to expire: expire_messages' control loses the same",
     "enable_feature": "the broker changes its tables while clients go on, and drops nothing",
     "replay": "it repeats messages and takes none: what it harms is judged by `effects`",
     "wrong_name": "it strikes a host that carries no messages",

@@ -156,6 +156,7 @@ NEVER: dict[str, str] = {
     "overflow_queue": "drops or refuses messages, on purpose: only some promise to bear it",
     "expire_messages": "drops messages, on purpose: only some promise to bear it",
     "limit_message_size": "refuses what is larger: no promise is kept meanwhile",
+    "jump_clock": "needs nodes that were started for it",
     "fill_disk": "needs a small file system of the cluster's own",
     "limit_files": "may take the node along: no random plan is to end so",
     "delete_queue": "loses what the queue held, on purpose: only some promise to bear it",

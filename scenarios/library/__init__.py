@@ -24,6 +24,7 @@ from scenarios.library.links import (
     STALLING_LINKS,
 )
 from scenarios.library.nodes import (
+    CLOCK_JUMP,
     FLAP_LEADER,
     KILL_ALL,
     KILL_FOLLOWER,
@@ -72,6 +73,7 @@ SCENARIOS = (
     STOP_LEADER,
     STOP_APP,
     PAUSE_LEADER,
+    CLOCK_JUMP,
     FLAP_LEADER,
     ROLLING_RESTART,
     WIPE_LEADER,

@@ -78,6 +78,15 @@ PAUSE_LEADER = Scenario(
     faults=lambda cast: (cast.entry("pause_node", cast.leader),),
 )
 
+CLOCK_JUMP = Scenario(
+    name="clock-jump",
+    claim="The clock of the node that leads the queues jumps an hour ahead, and back: nothing that "
+    "was confirmed expires or is lost.",
+    for_s=8,
+    recover_s=8,
+    faults=lambda cast: (cast.entry("jump_clock", cast.leader, offset_s=3600),),
+)
+
 FLAP_LEADER = Scenario(
     name="flap-leader",
     claim="The node that leads the queues dies and comes back, again and again: nothing that was "

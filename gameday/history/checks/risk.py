@@ -210,6 +210,7 @@ BY_CLASS: dict[str, Rule] = {
     "overload": GREW,
     "link_degraded": PUBLISHED,
     "poison": POISONED,
+    "clock": PUBLISHED,
 }
 NO_RULE: dict[str, str] = {
     "nothing": "it breaks nothing",
