@@ -1,13 +1,15 @@
 """Faults of links to clients: closed, swallowed, half open, slow, narrow, chopped, cut short.
 
-Each node has a door of its own for producers and one for consumers, besides the one for anybody;
-a fault may take all of a node's clients, or one kind. The nodes still see each other.
+Each node has a door of its own for producers and one for consumers, besides the one for anybody,
+and two by which one service alone comes, as a producer and as a consumer: the plan says which. A
+fault may take all of a node's clients, one kind, or that service. The nodes still see each other.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from chaos import knocking, probes
 from chaos.fault import Single, Site, wait_for_time
@@ -17,8 +19,17 @@ from chaos.victims import known_node
 from gameday.clusters.cluster import CLIENT_DOORS, Door, How, Toxic, both_ways
 from gameday.errors import HarnessError, UsageError
 
-Whom = Literal["everybody", "producers", "consumers"]
-"""Whose doors: all three, or the one by which a run's producers or its consumers come."""
+Answer = TypeVar("Answer")
+
+SERVICE = "service:"
+"""What `whom` begins with when one service of the contract is struck alone."""
+
+WHOSE: dict[str, tuple[Door, ...]] = {
+    "everybody": CLIENT_DOORS,
+    "producers": ("producers", "one-producer"),
+    "consumers": ("consumers", "one-consumer"),
+}
+"""Whose doors: all of them, or those by which a run's producers or its consumers come."""
 
 Name = Literal[
     "half_open", "latency", "bandwidth", "slicer", "slow_close", "limit_data", "reset_peer"
@@ -36,9 +47,24 @@ ATTRIBUTES: dict[Name, tuple[dict[str, int], dict[str, int]]] = {
 """By toxic: the attributes that it needs, with the least of each, and the others' defaults."""
 
 
-def doors_for(whom: Whom) -> tuple[Door, ...]:
+def doors_for(whom: str) -> tuple[Door, ...]:
     """Return the doors by which they come."""
-    return CLIENT_DOORS if whom == "everybody" else (whom,)
+    return WHOSE.get(whom, ("one-producer", "one-consumer"))
+
+
+def refuse_nobody(whom: str) -> None:
+    """Refuse a fault of clients whom nobody knows."""
+    if whom in WHOSE or whom.removeprefix(SERVICE) not in {whom, ""}:
+        return
+    known = ", ".join(WHOSE)
+    raise UsageError(f"parameters.whom: nobody is called {whom!r}; give {known}, or {SERVICE}NAME.")
+
+
+def at_each(doors: Iterable[Door], look: Callable[[Door], Answer]) -> dict[Door, Answer]:
+    """Look at some doors, all at once: silence takes its time at each."""
+    names = tuple(doors)
+    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        return dict(zip(names, pool.map(look, names), strict=True))
 
 
 @dataclass(frozen=True)
@@ -51,9 +77,13 @@ class CutClients(Single):
 
     node: str
     how: How = "reset"
-    whom: Whom = "everybody"
+    whom: str = "everybody"
     kind: ClassVar[str] = "cut_clients"
     fault_class: ClassVar[str] = "client"
+
+    def __post_init__(self) -> None:
+        """Refuse clients whom nobody knows."""
+        refuse_nobody(self.whom)
 
     def capture(self, _site: Site) -> Revert:
         """Undoing it is letting clients through."""
@@ -64,14 +94,17 @@ class CutClients(Single):
         site.cluster.cut_doors(self.node, doors_for(self.whom), self.how)
 
     def observe(self, site: Site) -> Seen:
-        """Clients are refused at each of these doors, or not answered, while the node answers."""
-        cluster = site.cluster
-        doors = {each: cluster.door_address(self.node, each) for each in doors_for(self.whom)}
-        answers = {door: probes.greet(address) for door, address in doors.items()}
+        """Clients are refused, or not answered, at each of these doors, and at no other."""
+        cluster, struck = site.cluster, doors_for(self.whom)
+        answers = at_each(
+            CLIENT_DOORS, lambda door: probes.greet(cluster.door_address(self.node, door))
+        )
         direct = probes.greet(cluster.addresses(self.node).direct)
         expected = {probes.SILENT} if self.how == "silent" else REFUSALS
-        yes = direct == probes.ANSWERED and set(answers.values()) <= expected
-        return Seen(yes, {"greeting": answers, "direct": direct})
+        cut = all(answers[door] in expected for door in struck)
+        others = {door: answer for door, answer in answers.items() if door not in struck}
+        spared = {direct, *others.values()} == {probes.ANSWERED}
+        return Seen(cut and spared, {"greeting": answers, "direct": direct})
 
 
 @dataclass(frozen=True)
@@ -88,12 +121,13 @@ class ClientToxic(Single):
     node: str
     toxic: Name
     attributes: Mapping[str, int] = field(default_factory=dict)
-    whom: Whom = "everybody"
+    whom: str = "everybody"
     kind: ClassVar[str] = "client_toxic"
     fault_class: ClassVar[str] = "client_link"
 
     def __post_init__(self) -> None:
         """Refuse attributes that the toxic does not take, lacks, or that would do nothing."""
+        refuse_nobody(self.whom)
         needed, others = ATTRIBUTES[self.toxic]
         known = {**needed, **others}
         for name, value in self.attributes.items():
@@ -130,10 +164,10 @@ class ClientToxic(Single):
 
     def observe(self, site: Site) -> Seen:
         """See what a client meets at each door: late, little, in pieces, cut short, or nothing."""
-        seen = {
-            door: EXPECTED[self.toxic](site.cluster, self.node, door, self.values)
-            for door in doors_for(self.whom)
-        }
+        seen = at_each(
+            doors_for(self.whom),
+            lambda door: EXPECTED[self.toxic](site.cluster, self.node, door, self.values),
+        )
         direct = probes.greet(site.cluster.addresses(self.node).direct)
         yes = direct == probes.ANSWERED and all(seen.values())
         return Seen(yes, {"direct": direct, **{d: dict(each.evidence) for d, each in seen.items()}})

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
 
 from chaos import catalogue
+from chaos.doors import SERVICE
 from chaos.fault import Fault, Together
 from chaos.traffic import Client
 from gameday.errors import HarnessError, UsageError
@@ -93,6 +94,19 @@ class Plan(Part):
         draft.replace(path)
 
 
+def service_alone(plan: Plan) -> str | None:
+    """Return the service that comes by doors of its own: the one whose link the plan breaks."""
+    return next(iter(_services(plan)), None)
+
+
+def _services(plan: Plan) -> list[str]:
+    """Return the services whose links a plan breaks one by one, each once, in order."""
+    entries = (entry for episode in plan.episodes for entry in episode.faults)
+    whom = [str(entry.parameters.get("whom", "")) for entry in entries]
+    return list(dict.fromkeys(each.removeprefix(SERVICE) for each in whom
+                              if each.startswith(SERVICE)))  # fmt: skip
+
+
 def load_plan(path: Path) -> Plan:
     """Read a plan; a mistake is one sentence with the file and the field."""
     try:
@@ -130,6 +144,11 @@ def _check(plan: Plan, path: Path) -> None:
     if twice is not None:
         raise UsageError(f"{path}: episodes: the id {twice} is there more than once.")
     _refuse_overlaps(plan, path)
+    if len(_services(plan)) > 1:
+        raise UsageError(
+            f"{path}: episodes: whom names {' and '.join(_services(plan))}; a node has doors for "
+            "one service alone, so one a plan."
+        )
 
 
 def _refuse_disorder(episode: Episode, path: Path, number: int) -> None:

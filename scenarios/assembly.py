@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from chaos.fault import Site
 from chaos.journal import Journal
-from chaos.plan import Plan
+from chaos.plan import Plan, service_alone
 from chaos.runs import RunRecord
 from gameday.contracts.model import Contract
 from scenarios.controls import Controls
@@ -39,7 +39,7 @@ def assemble(
     """Return everything that the phases hold in common; the stack ends what was started."""
     crew = Crew(
         stage.folder, contract, stage.targets, options.seed, journal, record.client_environment(),
-        doors=stage.doors,
+        doors=stage.doors, alone=service_alone(plan),
     )  # fmt: skip
     stack.callback(crew.kill_all)
     board = Switchboard(stage.folder, crew.add_workers)

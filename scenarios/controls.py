@@ -219,8 +219,13 @@ class Controls:
         )
 
     def _baseline_passed(self, control: str) -> None:
-        """Wait until everything of the baseline was handled: it must show no loss."""
+        """Wait until everything of the baseline was handled: it must show no loss.
+
+        Its node may have been the one that an episode struck: both halves must be back.
+        """
         self._wait(control, "consume", "control_handled", BASELINE)
+        for half in ("publish", "consume"):
+            self._wait(control, half, "control_connected", 1)
         self.ready.add(control)
 
     def _confirmed(self, control: str, count: int) -> None:

@@ -21,6 +21,8 @@ from gameday.traffic.link import Target
 ROOT = Path(__file__).parents[1]
 LOADTESTS = ROOT / "loadtests"
 ENDS_WITHIN_S = 30.0
+ONE_PRODUCER, ONE_CONSUMER = "one producer", "one consumer"
+"""As whom the service comes, by doors of its own, whose link the plan breaks alone."""
 SUPERVISED = frozenset({"worker", "publisher"})
 
 
@@ -48,6 +50,8 @@ class Crew:
     members: list[Member] = field(default_factory=list)
     started: dict[str, int] = field(default_factory=dict)
     doors: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    alone: str | None = None
+    """The service that comes by doors of its own, as a producer and as a consumer."""
     number_of: Callable[[int], int | None] = lambda _: None
 
     def start_all(self) -> dict[str, int]:
@@ -65,6 +69,8 @@ class Crew:
             "--stop-timeout", "60", "--seed", str(self.seed), "--skip-log-setup",
         ]  # fmt: skip
         extra = {"GAMEDAY_RUN_FOLDER": str(self.folder), "GAMEDAY_SYSTEM": self.contract.system}
+        if self.alone is not None:
+            extra["GAMEDAY_TARGETS_OF"] = json.dumps({self.alone: self._pairs(ONE_PRODUCER)})
         self._start("locust", "publisher", words, extra)
 
     def add_workers(self, name: str, count: int) -> None:
@@ -98,7 +104,10 @@ class Crew:
     def _start_worker(self, name: str, first: int) -> None:
         module = "gameday.traffic.worker"
         words = [sys.executable, "-m", module, str(self.folder), name, str(first)]
-        self._start(f"{name}-{first}", "worker", words, {})
+        extra = {}
+        if name == self.alone:
+            extra["GAMEDAY_TARGETS"] = json.dumps(self._pairs(ONE_CONSUMER))
+        self._start(f"{name}-{first}", "worker", words, extra)
 
     def start_herd(self, count: int, file: Path) -> None:
         """Start a herd of idle clients, which ends by itself when the file is gone."""
@@ -154,11 +163,10 @@ class Crew:
         return code == 0
 
     def _start(self, name: str, role: str, words: list[str], extra: Mapping[str, str]) -> Member:
-        pairs = json.dumps([[each.node, each.url] for each in self.doors.get(role, self.targets)])
         environment = {
             **os.environ,
             **self.marker,
-            "GAMEDAY_TARGETS": pairs,
+            "GAMEDAY_TARGETS": json.dumps(self._pairs(role)),
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
             **extra,
         }
@@ -180,6 +188,10 @@ class Crew:
         self.members.append(member)
         self._note(member, "started", meant=True, code=None)
         return member
+
+    def _pairs(self, role: str) -> list[list[str]]:
+        """Return where the processes of a role connect, as node and address."""
+        return [[each.node, each.url] for each in self.doors.get(role, self.targets)]
 
     def _note(self, member: Member, state: str, *, meant: bool, code: int | None) -> None:
         self.journal.append(

@@ -17,6 +17,7 @@ from gameday.contracts.model import Contract
 from gameday.contracts.variables import Value
 from gameday.traffic.link import Target
 from scenarios.attached import AttachedFacts
+from scenarios.crew import ONE_CONSUMER, ONE_PRODUCER
 from scenarios.options import Options
 from scenarios.screen import Screen
 from scenarios.settings import broker_settings
@@ -24,7 +25,12 @@ from scenarios.settings import broker_settings
 VHOST_PREFIX = "chaos-"
 """How the name of every run's virtual host begins: what is in such a one is a run's own."""
 
-DOORS: dict[str, Door] = {"publisher": "producers", "worker": "consumers"}
+DOORS: dict[str, Door] = {
+    "publisher": "producers",
+    "worker": "consumers",
+    ONE_PRODUCER: "one-producer",
+    ONE_CONSUMER: "one-consumer",
+}
 """Which door of a node the load processes of a role come by, so that faults can tell them apart."""
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from chaos.catalogue import POWERS
-from chaos.plan import Episode, Plan, load_plan
+from chaos.plan import Episode, Plan, load_plan, service_alone
 from gameday.clusters.cluster import ALL_POWERS
 from gameday.contracts.model import Contract, Play
 from gameday.errors import UsageError
@@ -39,7 +39,15 @@ def build_plan(contract: Contract, options: Options, powers: Iterable[str]) -> P
 
 def choose_plan(contract: Contract, options: Options, powers: Iterable[str]) -> Plan:
     """Return the plan that was given, or the suite's."""
-    return load_plan(options.plan) if options.plan else build_plan(contract, options, powers)
+    plan = load_plan(options.plan) if options.plan else build_plan(contract, options, powers)
+    service = service_alone(plan)
+    known = [*(each.name for each in contract.producers), *(e.name for e in contract.consumers)]
+    if service is not None and service not in known:
+        raise UsageError(
+            f"plan: whom: {contract.system} has no service {service!r}; there are "
+            f"{', '.join(dict.fromkeys(known))}."
+        )
+    return plan
 
 
 def needs_clocks(contract: Contract, options: Options) -> bool:

@@ -16,11 +16,13 @@ How = Literal["reset", "silent"]
 Link = tuple[str, str]
 """One directed link between two nodes: from, to."""
 
-Door = Literal["clients", "producers", "consumers", "spare"]
-"""A node's proxied AMQP addresses: for anybody, for a run's producers, for its consumers, and one
-for clients that are cut off on their own."""
+Door = Literal["clients", "producers", "consumers", "one-producer", "one-consumer", "spare"]
+"""A node's proxied AMQP addresses: for anybody, for a run's producers, for its consumers, for the
+producers and for the consumers of one service alone, and one for a control's clients."""
 
-CLIENT_DOORS: tuple[Door, ...] = ("clients", "producers", "consumers")
+CLIENT_DOORS: tuple[Door, ...] = (
+    "clients", "producers", "consumers", "one-producer", "one-consumer",
+)  # fmt: skip
 """The doors by which a system's clients come; the spare one is a control's."""
 
 ALL_POWERS = frozenset(

@@ -70,6 +70,8 @@ def proxy_specs(record: ClusterRecord) -> Iterator[ProxySpec]:
             "clients": ports.client(node),
             "producers": ports.producers(node),
             "consumers": ports.consumers(node),
+            "one-producer": ports.one_producer(node),
+            "one-consumer": ports.one_consumer(node),
             "spare": ports.spare(node),
         }
         for door, port in doors.items():

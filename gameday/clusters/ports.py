@@ -53,6 +53,14 @@ class Ports:
         """Return the proxied AMQP port."""
         return self.base + 10 + node
 
+    def one_producer(self, node: int) -> int:
+        """Return a proxied AMQP port for the producers of one service alone."""
+        return self.base + 13 + node
+
+    def one_consumer(self, node: int) -> int:
+        """Return a proxied AMQP port for the consumers of one service alone."""
+        return self.base + 23 + node
+
     def spare(self, node: int) -> int:
         """Return a second proxied AMQP port, for clients that are cut off on their own."""
         return self.base + 20 + node
@@ -90,6 +98,7 @@ class Ports:
         for node in nodes:
             for port in (
                 *(self.client, self.producers, self.consumers, self.spare),
+                *(self.one_producer, self.one_consumer),
                 *(self.amqp, self.management, self.prometheus),
             ):
                 yield Address(LOOPBACK, port(node))

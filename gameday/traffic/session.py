@@ -57,7 +57,7 @@ class Session:
         if producer.declares:
             used = used_by_producer(self.contract.topology, producer)
             manners = replace(manners, declares=used)
-        sender = Sender(self.ledger, self.targets, manners, first)
+        sender = Sender(self.ledger, targets_of(producer.name, self.targets), manners, first)
         return Publisher(
             blend if len(sources) > 1 else sources[0],
             schedule_of(producer, self.seed),
@@ -238,3 +238,9 @@ def targets_from_environment() -> tuple[Target, ...]:
     except (KeyError, ValueError) as error:
         raise HarnessError("GAMEDAY_TARGETS does not say where the broker is") from error
     return tuple(Target(node, url) for node, url in pairs)
+
+
+def targets_of(service: str, otherwise: tuple[Target, ...]) -> tuple[Target, ...]:
+    """Return the addresses of a producing service that comes by doors of its own, if it does."""
+    pairs = json.loads(os.environ.get("GAMEDAY_TARGETS_OF", "{}")).get(service)
+    return otherwise if pairs is None else tuple(Target(node, url) for node, url in pairs)

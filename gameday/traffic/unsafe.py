@@ -136,7 +136,8 @@ def _consume(
     def report() -> dict[str, Any]:
         served = consumer.served
         return {"control_handled": served.handled, "control_held": consumer.unsettled,
-                "control_rejected": served.rejected}  # fmt: skip
+                "control_rejected": served.rejected,
+                "control_connected": int(consumer.is_consuming)}  # fmt: skip
 
     hello = {"role": "control", "name": f"{control}-consume", "process": ledger.process}
     wire = Wire(folder / SOCKET_NAME, hello, report, {"stop": stop.set}, stop.set)

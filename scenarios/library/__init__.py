@@ -14,7 +14,12 @@ from scenarios.library.clients import (
     WORKER_SLOW,
     WORKER_WEDGED,
 )
-from scenarios.library.doors import CONSUMERS_NARROW, PRODUCERS_HALF_OPEN, PRODUCERS_LATE
+from scenarios.library.doors import (
+    CONSUMERS_NARROW,
+    ONE_SERVICE_CUT,
+    PRODUCERS_HALF_OPEN,
+    PRODUCERS_LATE,
+)
 from scenarios.library.hosts import CREDENTIALS_ROTATED, WRONG_NAME
 from scenarios.library.links import (
     ONE_LINK,
@@ -83,6 +88,7 @@ SCENARIOS = (
     PRODUCERS_LATE,
     PRODUCERS_HALF_OPEN,
     CONSUMERS_NARROW,
+    ONE_SERVICE_CUT,
     BINDING_REMOVED,
     ALARM_IN_PARTITION,
     WRONG_NAME,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chaos.doors import SERVICE
 from chaos.plan import Entry
 from scenarios.scenario import Cast, Scenario
 
@@ -12,6 +13,12 @@ def _everywhere(cast: Cast, toxic: str, whom: str, **attributes: int) -> tuple[E
     """Return the same toxic at every node's door for one kind of clients."""
     parameters: dict[str, Any] = {"toxic": toxic, "attributes": attributes, "whom": whom}
     return tuple(cast.entry("client_toxic", node, **parameters) for node in NODES)
+
+
+def _cut_alone(cast: Cast, service: str) -> tuple[Entry, ...]:
+    """Return the cut of one service's way to every node."""
+    whom = f"{SERVICE}{service}"
+    return tuple(cast.entry("cut_clients", node, whom=whom) for node in cast.nodes)
 
 
 PRODUCERS_LATE = Scenario(
@@ -38,4 +45,13 @@ CONSUMERS_NARROW = Scenario(
     for_s=6,
     recover_s=10,
     faults=lambda cast: _everywhere(cast, "bandwidth", "consumers", rate_kb=50),
+)
+
+ONE_SERVICE_CUT = Scenario(
+    name="one-service-cut",
+    claim="One service alone cannot reach the broker, and all others can: nothing of theirs is "
+    "late, and nothing of its is lost.",
+    for_s=6,
+    recover_s=8,
+    faults=lambda cast: _cut_alone(cast, cast.consumer.name),
 )

@@ -127,13 +127,20 @@ def test_flapping_links_are_not_noticed(site: Site) -> None:
     assert len(evidence(site, "observed")["stalled_s"]) == 3
 
 
-@pytest.mark.parametrize("whom", ["producers", "consumers"])
-def test_one_kind_of_clients_is_cut_and_no_other(site: Site, whom: Door) -> None:
+@pytest.mark.parametrize(
+    ("whom", "cut"),
+    [
+        ("producers", {"producers", "one-producer"}),
+        ("consumers", {"consumers", "one-consumer"}),
+        ("service:api", {"one-producer", "one-consumer"}),
+    ],
+)
+def test_one_kind_of_clients_is_cut_and_no_other(site: Site, whom: str, cut: set[Door]) -> None:
     """The other doors of the same node answer."""
-    with CutClients("r1", whom=whom).inject(site):  # type: ignore[arg-type]
+    with CutClients("r1", whom=whom).inject(site):
         for door in CLIENT_DOORS:
             answer = probes.greet(site.cluster.door_address("r1", door))
-            assert (answer == "refused") == (door == whom)
+            assert (answer == "refused") == (door in cut)
 
     healthy(site)
 

@@ -11,7 +11,7 @@ from chaos.catalogue import KINDS, POWERS, defaults, field_names, make
 from chaos.fault import Nothing, Together
 from chaos.links import Isolate
 from chaos.nodes import KillAllNodes, KillNode
-from chaos.plan import Entry, Episode, Plan, load_plan, resolve
+from chaos.plan import Entry, Episode, Plan, load_plan, resolve, service_alone
 from chaos.reverts import RECIPES
 from chaos.traffic import Client
 from gameday.errors import HarnessError, UsageError
@@ -280,3 +280,49 @@ def test_the_class_of_a_partition_says_how() -> None:
     """Both ways to cut are judged apart."""
     assert Isolate("r1", "silent").fault_class == "partition_silent"
     assert Isolate("r1").fault_class == "partition_reset"
+
+
+def cut(*whom: str) -> dict[str, Any]:
+    """Return a plan that cuts these clients off, one after another."""
+    return {
+        "seed": 1,
+        "episodes": [
+            {"id": f"e{n}", "name": "e", "at_s": 10 * n, "for_s": 1, "faults": [
+                {"kind": "cut_clients", "target": "r1", "parameters": {"whom": each}}]}
+            for n, each in enumerate(whom)
+        ],
+    }  # fmt: skip
+
+
+def written(folder: Path, plan: dict[str, Any]) -> Path:
+    """Write a plan down."""
+    path = folder / "plan.json"
+    path.write_text(json.dumps(plan))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("whom", "alone"),
+    [(("service:api", "service:api"), "api"), (("producers",), None), (("service:a b",), "a b")],
+)
+def test_a_plan_says_which_service_comes_by_doors_of_its_own(
+    whom: tuple[str, ...], alone: str | None, tmp_path: Path
+) -> None:
+    """The service whose link it breaks, and none where it breaks all or one kind's."""
+    assert service_alone(load_plan(written(tmp_path, cut(*whom)))) == alone
+
+
+@pytest.mark.parametrize(
+    ("whom", "sentence"),
+    [
+        (("service:api", "service:worker"), "names api and worker"),
+        (("service:",), "nobody is called 'service:'"),
+        (("workers",), "nobody is called 'workers'"),
+    ],
+)
+def test_clients_whom_nobody_knows_are_refused(
+    whom: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    """So are two services in one plan: there are doors for one."""
+    with pytest.raises(UsageError, match=sentence):
+        load_plan(written(tmp_path, cut(*whom)))
