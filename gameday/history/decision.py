@@ -45,7 +45,10 @@ def decide(criteria: Sequence[Criterion], claimed: Sequence[str]) -> tuple[str, 
                       and each["status"] != "pass"), {"reason": "it was not judged"})  # fmt: skip
         return INCONCLUSIVE, f"{', '.join(open_)} could not be decided: {worst['reason']}"
     if not claimed:
-        return INCONCLUSIVE, "the suite claims no requirement"
+        return (
+            INCONCLUSIVE,
+            "nothing failed; no requirement is claimed, which only a whole suite does",
+        )
     return GO, _go(statuses)
 
 

@@ -53,12 +53,13 @@ def test_a_fault_of_somebody_else_is_vacuous(
     assert (finding.status, said in finding.reason) == (Status.UNKNOWN, True), finding.reason
 
 
-def test_what_rolls_is_at_risk_when_it_begins(tmp_path: Path) -> None:
-    """A rolling restart counts as applied when all have come back, and its backlog is gone."""
+@pytest.mark.parametrize("fault_class", ["node_rolling", "node_stop", "node_loss"])
+def test_what_takes_its_time_is_at_risk_when_it_begins(fault_class: str, tmp_path: Path) -> None:
+    """A restart of all, or a stop in good order, is applied when its backlog is long gone."""
     run = simulate(2500, 1)
     lines = {line["step"]: line for line in run.journal.of("fault", episode="e2")}
     for line in lines.values():
-        line["fault_class"] = "node_rolling"
+        line["fault_class"] = fault_class
     lines["applied"]["time_ns"] = lines["restored"]["time_ns"]
 
     finding = look(HARNESS["exposure"], "exposure", load_run(run.write(tmp_path / "run")), {})

@@ -35,6 +35,9 @@ IN_WORDS: dict[str, str] = {
 }  # fmt: skip
 """What a class of fault must have met."""
 
+TAKES_TIME = frozenset({ROLLING, OUTAGE, "node_stop", "node_loss"})
+"""Classes of fault that strike at once and are applied seconds later: all nodes, or a good end."""
+
 
 def exposure_rule(kind: str, fault_class: str) -> str | None:
     """Return what a fault must have met to prove anything; None: nothing (`risk.NO_RULE`)."""
@@ -171,9 +174,10 @@ def backlog(run: Run, fault: Fault) -> int:
 
 
 def _struck_at(fault: Fault) -> int:
-    """Return when a fault struck; one of many nodes is applied only when it had them all."""
-    of_many = fault.fault_class in {ROLLING, OUTAGE}
-    return fault.started_ns if of_many else fault.steps.get("applied", fault.started_ns)
+    """Return when a fault struck; one that takes its time is applied only when all is over."""
+    if fault.fault_class in TAKES_TIME:
+        return fault.started_ns
+    return fault.steps.get("applied", fault.started_ns)
 
 
 def _struck_queues(run: Run, fault: Fault) -> frozenset[str]:
