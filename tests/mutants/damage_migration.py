@@ -1,6 +1,5 @@
 """Damages to a good migration: each a function that does one named thing to it."""
 
-from gameday.history.migration.tasks import APPLIED
 from gameday.history.records import Disposition, Kind, Result
 from tests.fake_migration import (
     DRAIN,
@@ -214,7 +213,7 @@ def lose_on_the_way_back(run: FakeMigration) -> None:
 def apply_twice(run: FakeMigration) -> None:
     """Let a duplicate of the parallel step take effect a second time."""
     tape = run.tape("parallel-calm", WORKER)
-    applied = tape.name("effect", APPLIED)
+    applied = tape.name("effect", "applied")
     row = next(row for row in tape.of(Kind.EFFECT) if row.detail == applied)
     tape.add(Kind.EFFECT, row.time_ns + SECOND, sequence=row.sequence, producer=PUBLISHER,
              detail=applied)  # fmt: skip

@@ -91,7 +91,7 @@ def counted(migration: Migration, leg: Leg) -> Any:
     tasks = migration.tasks[leg.id]
     limit_ns = int(float(migration.rules["urgent_limit_ms"]) * 1e6)
     certain = not migration.drained[leg.id] or (tasks.due_ns + limit_ns < leg.end_ns)
-    return np.isfinite(tasks.latency_ms) | (tasks.ok & certain)
+    return tasks.judged & (np.isfinite(tasks.latency_ms) | (tasks.ok & certain))
 
 
 def priorities(migration: Migration, leg: Leg) -> list[Json]:

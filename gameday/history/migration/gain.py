@@ -49,7 +49,9 @@ class Gain:
 def sample(migration: Migration, leg: Leg) -> Sample:
     """Return the urgent tasks' latencies of a leg; whoever was refused or lost waits for ever."""
     tasks = migration.tasks[leg.id]
-    rows = np.flatnonzero((tasks.fate != Fate.UNKNOWN) & urgent(tasks, migration.rules))
+    rows = np.flatnonzero(
+        tasks.judged & (tasks.fate != Fate.UNKNOWN) & urgent(tasks, migration.rules)
+    )
     rows = rows[np.argsort(tasks.latency_ms[rows], kind="stable")]
     first = int(tasks.due_ns.min()) if len(tasks) else 0
     return Sample(tasks.latency_ms[rows], (tasks.due_ns[rows] - first) // STRETCH_NS)

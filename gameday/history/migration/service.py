@@ -47,7 +47,7 @@ def without_start_s(tasks: Tasks, end_ns: int) -> float:
 
     What was lost waits for nobody: its loss is judged elsewhere.
     """
-    waits = (tasks.begun_ns < FAR) | (tasks.fate == Fate.LEFT)
+    waits = tasks.judged & ((tasks.begun_ns < FAR) | (tasks.fate == Fate.LEFT))
     until = np.minimum(tasks.begun_ns[waits], end_ns)
     return longest_gap(tasks.due_ns[waits], until, tasks.spans.reshape(-1))
 
@@ -108,8 +108,10 @@ def order(tasks: Tasks, margin_ms: float) -> Order:
     of another priority surely waited.
     """
     margin = int(margin_ms * 1e6)
-    served = np.flatnonzero((tasks.begun_ns < FAR) & tasks.ok)
-    sure = np.flatnonzero(tasks.ok & ((tasks.begun_ns < FAR) | (tasks.fate == Fate.LEFT)))
+    served = np.flatnonzero((tasks.begun_ns < FAR) & tasks.ok & tasks.judged)
+    sure = np.flatnonzero(
+        tasks.ok & tasks.judged & ((tasks.begun_ns < FAR) | (tasks.fate == Fate.LEFT))
+    )
     rank = tasks.priority.astype(np.int64)
     by = _over(tasks, served, sure, rank, margin)
     under = _over(tasks, served, sure, -rank, margin)
@@ -143,7 +145,7 @@ class Saved:
 
 def saved(tasks: Tasks, urgent_from: int) -> Saved:
     """Return what priorities saved the urgent tasks that met a backlog."""
-    begun = np.flatnonzero((tasks.begun_ns < FAR) & (tasks.sent_ns < FAR))
+    begun = np.flatnonzero((tasks.begun_ns < FAR) & tasks.judged)
     came, began = tasks.due_ns[begun], tasks.begun_ns[begun]
     fair = first_come(came, began)
     met = np.maximum(began - came, fair - came) > WAITED_NS
