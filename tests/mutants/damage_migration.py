@@ -277,3 +277,16 @@ def vary_nothing(run: FakeMigration) -> None:
     run.manifest["legs"] = [leg for leg in run.manifest["legs"]
                             if leg["kind"] != "sweep" or leg["concurrency"] == 20]  # fmt: skip
     run.tapes = [tape for tape in run.tapes if not tape.scope.endswith(("sweep-5", "sweep-10"))]
+
+
+def serve_the_urgent_last(run: FakeMigration) -> None:
+    """Serve the urgent last under saturation: priorities cost, and do not pay."""
+    _replay(run, SATURATED, "reversed")
+
+
+def compare_with_nothing(run: FakeMigration) -> None:
+    """Leave Redis out: there is nothing to compare with."""
+    run.manifest["rows"] = [row for row in run.manifest["rows"] if row["broker"] != "redis"]
+    run.manifest["legs"] = [leg for leg in run.manifest["legs"]
+                            if not leg["row"].startswith("redis")]  # fmt: skip
+    run.tapes = [tape for tape in run.tapes if not tape.scope.startswith("redis")]

@@ -54,6 +54,8 @@ MIGRATION = {
     "publish_tasks_late": Weighed("schedule", "unknown", "behind its schedule", INCONCLUSIVE),
     "be_silent": Weighed("records", "unknown", "nothing was published", INCONCLUSIVE),
     "be_of_another_run": Weighed("records", "unknown", "is of run", INCONCLUSIVE),
+    "serve_the_urgent_last": Weighed("effectiveness", "fail", "Priorities-Pay"),
+    "compare_with_nothing": Weighed("compared", "unknown", "no Redis row", INCONCLUSIVE),
     "vary_nothing": Weighed("sweep", "unknown", "settings were measured", INCONCLUSIVE),
 }
 FAMILIES = ((damage_migration, MIGRATION),)

@@ -54,7 +54,7 @@ def effectiveness(run: Run, parameters: Mapping[str, Any]) -> Finding:
         return unknown(f"vacuous: {int(mine.sum())} urgent ones met a backlog in {stretches} "
                        f"stretches, not {LEAST} in {LEAST_STRETCHES}", **figures)  # fmt: skip
     saved = 1 - float(real_s[mine].sum() / fair_s[mine].sum())
-    low, high = _interval(stretch, real_s[mine], fair_s[mine])
+    low, high = saved_interval(stretch, real_s[mine], fair_s[mine])
     figures |= {"measured": saved, "interval": (low, high)}
     text = (f"urgent ones waited {real_s[mine].mean():.2f} s on average, "
             f"{fair_s[mine].mean():.2f} s first come, first served: {saved:.0%} less")  # fmt: skip
@@ -75,7 +75,7 @@ def _undisturbed(run: Run) -> Array:
     ])  # fmt: skip
 
 
-def _interval(stretch: Array, real_s: Array, fair_s: Array) -> tuple[float, float]:
+def saved_interval(stretch: Array, real_s: Array, fair_s: Array) -> tuple[float, float]:
     """Return the saved share's 95 % interval by a bootstrap over stretches of time.
 
     Waits of one backlog hang together, so stretches are drawn, not messages.

@@ -88,12 +88,16 @@ def less(before: float, after: float) -> float:
 def _drawn(sample_: Sample, both: Array, times: Array, share: float) -> Array:
     """Return the percentile of each draw, in which each stretch counts as often as it was drawn."""
     place = np.searchsorted(both, sample_.stretch)
-    weights = np.cumsum(times[:, place], axis=1)
-    total = weights[:, -1]
-    wanted = np.maximum(1, np.ceil(share * total - 1e-9))
-    at = np.array([np.searchsorted(row, want) for row, want in zip(weights, wanted, strict=True)])
-    whole = sample_.milliseconds
-    return np.where(total > 0, whole[np.minimum(at, len(whole) - 1)], np.nan)
+    return np.array([_weighted(sample_.milliseconds, row[place], share) for row in times])
+
+
+def _weighted(ordered: Array, times: Array, share: float) -> float:
+    """Return the percentile of an ordered sample in which each value counts so many times."""
+    weights = np.cumsum(times)
+    if not weights[-1]:
+        return float("nan")
+    wanted = max(1, int(np.ceil(share * weights[-1] - 1e-9)))
+    return float(ordered[np.searchsorted(weights, wanted)])
 
 
 def differs(migration: Migration, one: Leg, other: Leg) -> str:

@@ -5,12 +5,20 @@ from typing import Any
 
 import numpy as np
 
+from gameday.history.checks.urgency import saved_interval
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.migration.figures import counted, urgent
 from gameday.history.migration.folder import FAULT, SWEEP, TRAP, Leg, Migration
-from gameday.history.migration.gain import LEAST_STRETCHES, Gain, differs, gain, sample
+from gameday.history.migration.gain import (
+    LEAST_STRETCHES,
+    STRETCH_NS,
+    Gain,
+    differs,
+    gain,
+    sample,
+)
 from gameday.history.migration.judged import Judged
-from gameday.history.migration.service import Order, at_once, order, saved
+from gameday.history.migration.service import Order, Saved, at_once, order, saved
 from gameday.history.migration.tasks import Fate, Tasks
 from gameday.history.statistics import percentile_interval, wilson
 
@@ -208,18 +216,24 @@ def starvation(migration: Migration) -> Iterator[Judged]:
 def effectiveness(migration: Migration) -> Iterator[Judged]:
     """Priorities-Pay: urgent tasks wait less than first come, first served would have it."""
     statement = (effectiveness.__doc__ or "").strip()
-    least = float(migration.rules["effectiveness_least"])
     for leg in migration.of(migration.candidate, SATURATION):
         found = saved(migration.tasks[leg.id], int(migration.rules["urgent_from"]))
-        n = len(found.real_s)
-        figures: dict[str, Any] = {"unit": "share of the wait saved", "n": n, "threshold": least}
-        if n < int(migration.rules["gain_tasks"]):
-            finding = unknown(f"vacuous: {n} urgent tasks met a backlog in {leg.id}", **figures)
-        else:
-            figures |= {"measured": found.share}
-            text = (f"urgent tasks waited {found.real_s.mean():.2f} s on average, "
-                    f"{found.fair_s.mean():.2f} s first come, first served")  # fmt: skip
-            good = found.share >= least
-            text = text if good else f"broke Priorities-Pay: {text}"
-            finding = Finding(Status.PASS if good else Status.FAIL, text, **figures)
-        yield Judged("effectiveness", leg.load, statement, finding, leg.id)
+        yield Judged("effectiveness", leg.load, statement, _paid(migration, leg, found), leg.id)
+
+
+def _paid(migration: Migration, leg: Leg, found: Saved) -> Finding:
+    """Hold what priorities saved against the promise, with its interval."""
+    least, n = float(migration.rules["effectiveness_least"]), len(found.real_s)
+    figures: dict[str, Any] = {"unit": "share of the wait saved", "n": n, "threshold": least}
+    stretch = np.unique(found.due_ns // STRETCH_NS, return_inverse=True)[1]
+    if n < int(migration.rules["gain_tasks"]) or stretch.max(initial=0) < 1:
+        return unknown(f"vacuous: {n} urgent tasks met a backlog in {leg.id}", **figures)
+    low, high = saved_interval(stretch, found.real_s, found.fair_s)
+    figures |= {"measured": found.share, "interval": (low, high)}
+    text = (f"urgent tasks waited {found.real_s.mean():.2f} s on average, "
+            f"{found.fair_s.mean():.2f} s first come, first served")  # fmt: skip
+    if high < least:
+        return Finding(Status.FAIL, f"broke Priorities-Pay: {text}", **figures)
+    if low < least:
+        return unknown(f"{text}: whether that is {least:.0%} less cannot be told", **figures)
+    return Finding(Status.PASS, text, **figures)
