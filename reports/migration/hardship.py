@@ -15,7 +15,7 @@ def faults(subject: Subject) -> Section | None:
                    for load, legs in loads.items())  # fmt: skip
     table = Table(
         "Under each fault, row by row",
-        ("Fault", "Row", "Seen", "Confirmed", "Lost", "Left", "Run more than once",
+        ("Fault", "Row", "Seen", "Confirmed", "Not confirmed", "Lost", "Left", "Run more than once",
          "Slowest urgent", "Longest without a start"),
         tuple(_fault_row(subject, load, leg) for load, legs in loads.items() for leg in legs),
         cards=True,
@@ -51,7 +51,7 @@ def _fault_row(subject: Subject, load: str, leg: Json) -> tuple[Cell, ...]:
     known = not leg["drained"]
     return (
         Cell(load), Cell(subject.label(leg["row"])), Cell(leg["observed"] or "nobody saw it"),
-        number(count(leg["confirmed"])),
+        number(count(leg["confirmed"])), number(count(leg["not_confirmed"])),
         number(count(leg["lost"]) if known else "unknown"),
         number(count(leg["left"]) if known else "unknown"),
         number(count(leg["repeated"])), number(_slowest(leg)),
@@ -103,7 +103,7 @@ def _longest(step: Json) -> float:
 def _steps(subject: Subject, steps: list[Json]) -> Table:
     return Table(
         "Every step",
-        ("Step", "From", "To", "Completed", "Took", "Confirmed", "Lost", "Left",
+        ("Step", "From", "To", "Completed", "Took", "Confirmed", "Not confirmed", "Lost", "Left",
          "Run more than once", "Took effect twice", "Without a start", "Without a confirm"),
         tuple(
             (
@@ -111,6 +111,7 @@ def _steps(subject: Subject, steps: list[Json]) -> Table:
                 Cell(subject.label(step["to_row"])),
                 Cell("yes" if step["completed"] else "no", note=str(step["why_not"])),
                 number(seconds(step["length_s"])), number(count(step["confirmed"])),
+                number(count(step["not_confirmed"])),
                 number(count(step["lost"]) if not step["drained"] else "unknown"),
                 number(count(step["left"]) if not step["drained"] else "unknown"),
                 number(count(step["repeated"])), number(count(step["effects_doubled"])),

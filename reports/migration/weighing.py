@@ -35,12 +35,12 @@ def _settings(subject: Subject) -> Table:
 def _figures(subject: Subject, load: str, legs: list[Json]) -> Table:
     return Table(
         f"Under {CALLED.get(load, load)}",
-        ("Row", "Tasks", "Done", "Lost", "Left", "Run more than once", "Tasks a second",
-         "At once", "Urgent p95", "Slowest urgent"),
+        ("Row", "Tasks", "Not confirmed", "Done", "Lost", "Left", "Run more than once",
+         "Tasks a second", "At once", "Urgent p95", "Slowest urgent"),
         tuple(
             (
                 Cell(subject.label(leg["row"])), number(count(leg["published"])),
-                number(count(leg["done"])),
+                number(count(leg["not_confirmed"])), number(count(leg["done"])),
                 number(count(leg["lost"]) if not leg["drained"] else "unknown"),
                 number(count(leg["left"]) if not leg["drained"] else "unknown"),
                 number(count(leg["repeated"])), number(decimal(leg["tasks_per_s"])),

@@ -146,6 +146,24 @@ def test_a_loss_beside_an_open_redis_drain_is_a_veto(tmp_path: Path) -> None:
     assert judge(run.write(tmp_path / "run")).decision == NO_GO
 
 
+def test_one_redis_row_that_is_open_excuses_nothing(tmp_path: Path) -> None:
+    """Though Redis by default lost as much, what the hardened one lost is unknown: a veto."""
+    run = good()
+    for row in (RABBIT, REDIS, "redis-hardened"):
+        damage_migration.lose_a_task(run, f"{row}-light")
+    run.journal.of("drain", gate="redis-hardened-light")[0]["ok"] = False
+
+    assert judge(run.write(tmp_path / "run")).decision == NO_GO
+
+
+def test_no_requirement_is_silently_missing(folder: Path) -> None:
+    """Each of evaluations' requirements is judged, or listed as not tested with who judges it."""
+    found = document(folder)
+    named = set(found["requirements"]) | {row["id"] for row in found["untested"]}
+
+    assert named == {f"evaluations-{number:02}" for number in range(1, 24)}
+
+
 def test_redis_is_praised_where_it_is_better(tmp_path: Path) -> None:
     """A leg in which Redis costs less and serves more is named, with both figures."""
     run = good()

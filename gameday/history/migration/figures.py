@@ -65,7 +65,7 @@ def counts(tasks: Tasks) -> Json:
     doubled = tasks.applied > 1
     return {
         "published": len(tasks), "confirmed": int(tasks.ok.sum()),
-        "dropped": tasks.history.dropped,
+        "not_confirmed": int((~tasks.ok).sum()), "dropped": tasks.history.dropped,
         "done": int((tasks.ended > 0).sum()),
         "lost": int(fate[Fate.LOST] + fate[Fate.LOST_IN_HAND]),
         "left": int(fate[Fate.LEFT]),

@@ -52,8 +52,8 @@ def _loss(migration: Migration, leg: Leg) -> Finding:
         text = f"broke Nothing-From-Nowhere: task {first} was seen, though it never left its"
         return Finding(Status.FAIL, f"{text} publisher ({phantoms} such)", **figures)
     if gone:
-        known = [share for _, share in beside.values() if share is not None]
-        return _lost(migration, leg, not known or gone / confirmed > min(known), beside, figures)
+        shares = [-1.0 if share is None else share for _, share in beside.values()]
+        return _lost(migration, leg, gone / confirmed > min(shares, default=-1.0), beside, figures)
     if missing := migration.drained[leg.id] or exposure(migration, leg):
         return unknown(f"losses in {leg.id} are unknown: {missing}", **figures)
     return Finding(Status.PASS, f"none of {confirmed} confirmed tasks was lost in {leg.id}; "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gameday.history.finding import Finding, Status, unknown
-from gameday.history.migration.folder import FAULT, SWEEP, Leg, Migration
+from gameday.history.migration.folder import FAULT, SWEEP, TRAP, Leg, Migration
 from gameday.history.migration.judged import Judged
 from gameday.history.statistics import percentile
 
@@ -54,7 +54,7 @@ def schedule(migration: Migration) -> Finding:
     """On-Schedule: publishers hand tasks over when they are due, where no fault holds them up."""
     limit_ms = float(migration.rules["lag_ms"])
     lags = {leg.id: _lag_ms(migration, leg) for leg in migration.legs
-            if leg.kind not in (FAULT, SWEEP) and len(migration.tasks[leg.id])}  # fmt: skip
+            if leg.kind not in (FAULT, SWEEP, TRAP) and len(migration.tasks[leg.id])}  # fmt: skip
     if not lags:
         return unknown("no leg without a fault was played")
     worst = max(lags, key=lambda leg: lags[leg])

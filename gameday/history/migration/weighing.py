@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gameday.history.migration.folder import SWEEP, TRAP, Migration
+from gameday.history.migration.judged import REQUIREMENTS
 from gameday.history.statistics import lossy_episode_at_most
 
 Json = dict[str, Any]
@@ -15,6 +16,7 @@ Rows = Sequence[Mapping[str, Any]]
 BETTER = (
     ("urgent p95", "ms", lambda row: row["urgent"]["p95_ms"], False, 10.0),
     ("tasks a second", "tasks a second", lambda row: row["tasks_per_s"], True, 0.0),
+    ("tasks that it never confirmed", "tasks", lambda row: row["not_confirmed"], False, 0.0),
     ("lost tasks", "tasks", lambda row: row["lost"] if not row["drained"] else None, False, 0.0),
     ("tasks run more than once", "tasks", lambda row: row["repeated"], False, 0.0),
     ("longest time without a start", "s", lambda row: row["without_start_s"], False, 0.5),
@@ -98,14 +100,21 @@ def _of_candidate(migration: Migration, table: Rows) -> Iterator[Json]:
             )
 
 
+HARMS = {
+    "lost": "confirmed tasks are lost",
+    "left": "confirmed tasks lie unserved",
+    "repeated": "tasks run more than once",
+    "not_confirmed": "tasks are never confirmed to their publisher",
+}
+"""What a row can do to tasks, by the figure that counts it."""
+
+
 def _losses(label: str, row: Mapping[str, Any]) -> Iterator[Json]:
-    for name, what in (("lost", "confirmed tasks are lost"),
-                       ("left", "confirmed tasks lie unserved"),
-                       ("repeated", "tasks run more than once")):  # fmt: skip
+    for name, what in HARMS.items():
         if row[name]:
-            share = row[name] / max(row["confirmed"], 1)
-            yield _risk(label, what, row["load"],
-                        f"{row[name]} of {row['confirmed']} ({share:.1%})", share)  # fmt: skip
+            of = row["published"] if name == "not_confirmed" else row["confirmed"]
+            share = row[name] / max(of, 1)
+            yield _risk(label, what, row["load"], f"{row[name]} of {of} ({share:.1%})", share)
 
 
 def _of_rehearsal(rehearsed: Rows) -> Iterator[Json]:
@@ -146,24 +155,35 @@ def costs(migration: Migration, table: Rows) -> list[Json]:
     return found
 
 
-NOT_HERE = (
-    ("05", "whether queues are as declared after a failure"),
-    ("14", "replication, TLS between nodes, users, network policies, rotation of credentials"),
-    ("15", "metrics, dashboards and alerts"),
-    ("20", "delayed messages"),
-    ("22", "memory limits and the broker at its memory limit"),
-    ("23", "gVisor, AWS secrets, Kubernetes manifests and egress rules"),
-)
-"""Requirements that another command judges, or none."""
+RUN = "gameday run {system} --suite full judges it, or says why not"
+MIGRATE = "gameday migrate {system} --suite full"
+SUITE = "make test: it is a property of the test suite"
+NOT_HERE = {
+    "05": ("whether queues are as declared after a failure", RUN),
+    "14": ("replication, TLS between nodes, users, network policies, credentials", RUN),
+    "15": ("metrics, dashboards and alerts", RUN),
+    "17": ("network-isolation tests", SUITE),
+    "18": ("the warning before a heavier environment", SUITE),
+    "19": ("it is the decision itself: the banner answers it", "read the banner"),
+    "20": ("delayed messages", RUN),
+    "21": ("the modes of the tests", SUITE),
+    "22": ("memory limits, and the broker at its memory limit", RUN),
+    "23": ("gVisor, AWS secrets, Kubernetes manifests, egress rules", "not by this harness"),
+}
+"""What a migration of evaluations does not judge, by the requirement's number, and who does."""
 
 
 def untested(migration: Migration, answered: set[str]) -> list[Json]:
-    """Return what this run did not test, why, and how it could be."""
+    """Return what this run did not test, why, and how it could be; none is silently missing."""
     system = str(migration.manifest.get("system", ""))
     found = [dict(each) for each in migration.manifest.get("untested") or ()]
-    named = {each.get("id") for each in found} | answered
-    if system == "evaluations":
-        how = f"gameday run {system} --suite full judges it, or says why not"
-        found += [{"id": f"{system}-{number}", "reason": f"not compared here: {what}", "how": how}
-                  for number, what in NOT_HERE if f"{system}-{number}" not in named]  # fmt: skip
+    named = {str(each.get("id")) for each in found} | answered
+    numbers = sorted(set(REQUIREMENTS.values()))
+    missing = dict.fromkeys(numbers, ("no leg of this run shows it", MIGRATE))
+    missing |= NOT_HERE if system == "evaluations" else {}
+    found += [
+        {"id": f"{system}-{number}", "reason": reason, "how": how.format(system=system)}
+        for number, (reason, how) in sorted(missing.items())
+        if f"{system}-{number}" not in named
+    ]
     return found
