@@ -15,7 +15,7 @@ def faults(subject: Subject) -> Section | None:
                    for load, legs in loads.items())  # fmt: skip
     table = Table(
         "Under each fault, row by row",
-        ("Fault", "Row", "Seen", "Confirmed", "Not confirmed", "Lost", "Left", "Run more than once",
+        ("Fault", "Row", "Seen", "Confirmed", "Not confirmed", "Lost", "Left", "Repeated",
          "Slowest urgent", "Longest without a start"),
         tuple(_fault_row(subject, load, leg) for load, legs in loads.items() for leg in legs),
         cards=True,
@@ -68,7 +68,8 @@ def rehearsal(subject: Subject) -> Section:
     """Return each step of the rehearsal: what it lost, how long it took, and without service."""
     steps = list(subject.document["rehearsal"])
     lead = (
-        "Every step under load, without a fault and with one. Without service: the longest time in "
+        f"{_between(subject)}Every step under load, without a fault and with one. Repeated: run to "
+        "an end more than once. Without service: the longest time in "
         "which tasks waited and none began or ended, or in which publishers waited and none had "
         "a confirm."
     )
@@ -80,9 +81,18 @@ def rehearsal(subject: Subject) -> Section:
         Group(name, tuple(_gap(step) for step in steps if step["step"] == name)) for name in names
     )
     chart = Chart(_worst(steps), (bars("rehearsal", "Time without service", groups, "seconds"),),
-                  (_steps(subject, steps), _marks(steps)), wide=True)  # fmt: skip
+                  (_steps(steps), _marks(steps)), wide=True)  # fmt: skip
     blocks: tuple[Block, ...] = (chart,)
     return Section("rehearsal", "Rehearsal", lead, blocks)
+
+
+def _between(subject: Subject) -> str:
+    """Say between which rows it was rehearsed, where the manifest says it."""
+    steps = subject.document["rehearsal"]
+    pairs = {(str(step["from_row"]), str(step["to_row"])) for step in steps}
+    said = [f"From {subject.label(one)} to {subject.label(other)}, and back. "
+            for one, other in sorted(pairs) if one and other]  # fmt: skip
+    return said[0] if len(said) == 1 else ""
 
 
 def _gap(step: Json) -> Bar:
@@ -100,15 +110,14 @@ def _longest(step: Json) -> float:
     return max(float(step["without_start_s"] or 0), float(step["without_confirm_s"] or 0))
 
 
-def _steps(subject: Subject, steps: list[Json]) -> Table:
+def _steps(steps: list[Json]) -> Table:
     return Table(
         "Every step",
-        ("Step", "From", "To", "Completed", "Took", "Confirmed", "Not confirmed", "Lost", "Left",
-         "Run more than once", "Took effect twice", "Without a start", "Without a confirm"),
+        ("Step", "Completed", "Took", "Confirmed", "Not confirmed", "Lost", "Left",
+         "Repeated", "In effect twice", "Without a start", "Without a confirm"),
         tuple(
             (
-                Cell(str(step["name"])), Cell(subject.label(step["from_row"])),
-                Cell(subject.label(step["to_row"])),
+                Cell(str(step["name"])),
                 Cell("yes" if step["completed"] else "no", note=str(step["why_not"])),
                 number(seconds(step["length_s"])), number(count(step["confirmed"])),
                 number(count(step["not_confirmed"])),

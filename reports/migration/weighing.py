@@ -35,7 +35,7 @@ def _settings(subject: Subject) -> Table:
 def _figures(subject: Subject, load: str, legs: list[Json]) -> Table:
     return Table(
         f"Under {CALLED.get(load, load)}",
-        ("Row", "Tasks", "Not confirmed", "Done", "Lost", "Left", "Run more than once",
+        ("Row", "Tasks", "Not confirmed", "Done", "Lost", "Left", "Repeated",
          "Tasks a second", "At once", "Urgent p95", "Slowest urgent"),
         tuple(
             (
@@ -59,7 +59,8 @@ def sweep(subject: Subject) -> Section | None:
     if not legs:
         return None
     groups = tuple(
-        Group(f"{leg['workers']} workers of {leg['concurrency']}, prefetch {leg['prefetch']}",
+        Group(f"{plural(leg['workers'], 'worker')} of {leg['concurrency']}, "
+              f"prefetch {leg['prefetch']}",
               (Bar(subject.label(leg["row"]), leg["tasks_per_s"], decimal(leg["tasks_per_s"]),
                    subject.is_redis(leg["row"])),))
         for leg in legs

@@ -52,5 +52,6 @@ def sweep(migration: Migration) -> Iterator[Judged]:
 
 def named(setting: Mapping[str, Any]) -> str:
     """Say what a setting is."""
-    return (f"{setting['workers']} workers with concurrency {setting['concurrency']}, "
+    workers = f"{setting['workers']} worker{'s' if setting['workers'] != 1 else ''}"
+    return (f"{workers} with concurrency {setting['concurrency']}, "
             f"prefetch {setting['prefetch']}")  # fmt: skip
