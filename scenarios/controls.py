@@ -4,7 +4,7 @@ They run in a virtual host of their own and keep ledgers of their own scope. A r
 see them lose messages could not have seen a real loss either. Which a run has, its plan decides
 (`gameday/history/harm.py`: what each does wrong, and for which kinds of fault it stands). Those
 that need no fault of the plan are harmed once its first episode is over; the transient one is
-killed with its node. Each has a baseline first, that is handled to the last.
+struck with its node. Each has a baseline first, that is handled to the last.
 """
 
 import json

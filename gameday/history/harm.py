@@ -18,7 +18,8 @@ PURGED = "control-purged"
 
 UNSAFE: dict[str, str] = {
     AUTOMATIC_ACK: "a slow consumer with automatic acks is killed with its hands full",
-    TRANSIENT: "transient messages lie on an unmirrored classic queue whose node is killed",
+    TRANSIENT: "transient messages lie on an unmirrored classic queue whose node is killed or "
+    "stopped",
     NO_CONFIRMS: "a publisher without confirms; its link swallows what it sends, and then closes",
     REFUSED: "a publisher without confirms; its exchange is removed, so its channel is closed",
     NOT_MANDATORY: "a publisher without the mandatory flag; its queue's binding is removed",
@@ -34,6 +35,10 @@ CONTROL_FOR: dict[str, str] = {
     "kill_nodes": TRANSIENT,
     "kill_all_nodes": TRANSIENT,
     "flap_node": TRANSIENT,
+    "stop_node": TRANSIENT,
+    "stop_app": TRANSIENT,
+    "rolling_restart": TRANSIENT,
+    "restart_in_order": TRANSIENT,
     "isolate": NO_CONFIRMS,
     "cut_links": NO_CONFIRMS,
     "cut_clients": NO_CONFIRMS,
@@ -58,7 +63,6 @@ CONTROL_FOR: dict[str, str] = {
 }
 """By kind of fault the control that must be caught where it strikes."""
 
-_STOPS = "a node that stops takes what a killed one takes, and less: kill_node's control shows it"
 _WAITS = "nothing is closed and nothing is dropped: what is sent arrives late"
 _TOLD = "whoever comes anew is refused and told so; what stands goes on, and queues are untouched"
 _ALARM = (
@@ -74,10 +78,6 @@ NO_CONTROL: dict[str, str] = {
     "nothing": "it breaks nothing",
     "kill_follower": "which node follows is known only when the fault begins, and a queue without "
     "copies has no follower; kill_node's control loses the same",
-    "stop_node": _STOPS,
-    "stop_app": _STOPS,
-    "rolling_restart": _STOPS,
-    "restart_in_order": _STOPS,
     "wipe_node": _EMPTY,
     "forget_node": _EMPTY,
     "pause_node": "a suspended node forgets nothing; what its peers do meanwhile is isolate's",

@@ -72,6 +72,11 @@ class Roles:
             return ()
         return dead_letter_targets(self.contract.topology, queue, queue)
 
+    def dead_letter_exchange(self, queue: str) -> str | None:
+        """Return the exchange to which a queue's dead letters go, if it names one."""
+        name = self._setting(queue, "dead-letter-exchange")
+        return None if name is None else str(name)
+
     def final(self, queue: str) -> str:
         """Return the queue where a copy is consumed in the end: past its wait queues."""
         seen = set()

@@ -56,3 +56,18 @@ def test_every_control_is_caught(game: Runs) -> None:
     assert mine <= healed
     assert found[TRANSIENT]["fault_lost"] > 0
     assert game.remains() == []
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["stop_node", "stop_app", "rolling_restart", "restart_in_order"])
+def test_a_node_that_stops_takes_transient_messages_along(game: Runs, kind: str) -> None:
+    """What is not written down is gone when its queue stops in good order, too."""
+    process = game.start(plan_of(Entry(kind=kind, target="r1")))
+
+    assert process.wait(RUN_WITHIN_S) in {0, 1, 3}, game.said()[-3000:]
+
+    verdict = json.loads((game.latest / "verdict.json").read_text())
+    (found,) = [each for each in verdict["controls"] if each["name"] == TRANSIENT]
+    assert found["caught"], found["reason"]
+    assert found["fault_lost"] == found["fault"] > 0

@@ -55,7 +55,9 @@ def test_a_plan_wants_the_controls_of_its_kinds(kind: str, more: set[str]) -> No
         ("kill_nodes", "r1, r2", True),
         ("kill_all_nodes", None, True),
         ("flap_node", "r2", True),
-        ("stop_node", "r2", False),
+        ("stop_node", "r2", True),
+        ("rolling_restart", "r3", False),
+        ("pause_node", "r2", False),
     ],
 )
 def test_the_transient_control_is_struck_with_its_node(

@@ -199,3 +199,16 @@ def test_a_storm_of_failures_is_exposed(tmp_path: Path) -> None:
                 row.extra, row.time_ns = Result.TRANSIENT, max(row.time_ns, begin + 1)
 
     assert exposed(run, tmp_path).status == Status.PASS
+
+
+@pytest.mark.parametrize(("exchange", "missed"), [("dlx", False), ("elsewhere", True)])
+def test_an_exchange_by_which_dead_letters_go_is_exposed(
+    exchange: str, missed: bool, tmp_path: Path
+) -> None:
+    """What consumers reject meanwhile would have gone by it, though nobody publishes to it."""
+    run = simulate(2500, 1)
+    turned_into(run, "remove_exchange", "operator", exchange)
+
+    found = exposed(run, tmp_path)
+
+    assert ("nobody published" in found.reason) == missed, found.reason

@@ -47,9 +47,13 @@ def published(run: Run, fault: Fault) -> bool:
 
 
 def _died_into(run: Run, target: str, begin: int, end: int) -> bool:
-    """Whether a consumer rejected what dead-letters into a queue, between two times."""
+    """Whether a consumer rejected what dead-letters into a queue or exchange, between two times."""
     deliveries, roles = run.history.deliveries, run.history.roles
-    sources = np.array([target in roles.targets(name) for name in run.history.queues] or [False])
+    ends = [
+        target in {*roles.targets(name), roles.dead_letter_exchange(name)}
+        for name in run.history.queues
+    ]
+    sources = np.array(ends or [False])
     if not len(deliveries) or not sources.any():
         return False
     rejected = (deliveries.settled == Kind.REJECTED) & sources[deliveries.queue]
