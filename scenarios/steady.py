@@ -65,6 +65,7 @@ class _Warm:
     def __init__(self, game: Game) -> None:
         self._game = game
         self._since: tuple[float, int, int, int] | None = None
+        self._last = ""
 
     def __call__(self) -> bool | NotYet:
         board, now = self._game.board, self._game.screen.now()
@@ -76,10 +77,12 @@ class _Warm:
             return NotYet("nothing handled yet")
         since, offered_then, handled_then, retried_then = self._since
         if now - since < WARM_FOR_S:
-            return NotYet(f"{now - since:.1f} s of {WARM_FOR_S:g}")
+            return NotYet(f"{now - since:.1f} s of {WARM_FOR_S:g}{self._last}")
         share = (handled - handled_then) / max(1, offered - offered_then)
         if share >= SLACK and retried == retried_then:
             return True
         self._since = now, offered, handled, retried
         again = retried - retried_then
-        return NotYet(f"{share:.0%} of what was offered was handled, {again} tried again")
+        said = f"{share:.0%} of what was offered was handled, {again} tried again"
+        self._last = f", after {WARM_FOR_S:g} s in which {said}"
+        return NotYet(said)
