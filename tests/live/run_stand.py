@@ -5,6 +5,7 @@ Each test has a state folder and a block of ports of its own, apart from the ses
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,20 +25,31 @@ from gameday.clusters.processes import with_token
 from gameday.clusters.wait import NotYet, wait_until
 
 ROOT = Path(__file__).parents[2]
+CONTRACTS = ROOT / "gameday" / "contracts"
 
 
-def plan(for_s: float = 4, recover_s: float = 8) -> Plan:
-    """Return a short plan: the control, and the leader killed once."""
+def plan(*others: Episode, at_s: float = 1, for_s: float = 4, recover_s: float = 8) -> Plan:
+    """Return a short plan: the leader killed once, after what comes before it."""
     kill = Entry(kind="kill_node", target="leader of builds")
-    return Plan(
-        seed=1,
-        episodes=(
-            Episode(id="control", name="control", at_s=2, for_s=1, recover_s=1,
-                    faults=(Entry(kind="nothing"),)),
-            Episode(id="kill-leader", name="kill-leader", at_s=8, for_s=for_s,
-                    recover_s=recover_s, faults=(kill,)),
-        ),
-    )  # fmt: skip
+    last = Episode(id="kill-leader", name="kill-leader", at_s=at_s, for_s=for_s,
+                   recover_s=recover_s, faults=(kill,))  # fmt: skip
+    return Plan(seed=1, episodes=(*others, last))
+
+
+def whole_plan() -> Plan:
+    """Return a plan of the control and the kill, as a suite begins."""
+    control = Episode(id="control", name="control", at_s=2, for_s=1, recover_s=1,
+                      faults=(Entry(kind="nothing"),))  # fmt: skip
+    return plan(control, at_s=8)
+
+
+def lighter(contract: str) -> str:
+    """Return sparki's contract with a quarter of its load.
+
+    Who kills a run wants it steady, not loaded: on a busy machine the full load may never run
+    steadily, and such a run injects nothing, and ends by itself before it can be killed.
+    """
+    return re.sub(r"(?<=rate_per_s: )\d+", lambda rate: f"{int(rate[0]) / 4:g}", contract)
 
 
 @dataclass
@@ -71,10 +83,14 @@ class Runs:
         """The folder of the newest run."""
         return (self.folder / "runs" / "latest").resolve()
 
-    def start(self, played: Plan) -> subprocess.Popen[str]:
-        """Start a run of a plan."""
+    def start(self, played: Plan, *, light: bool = False) -> subprocess.Popen[str]:
+        """Start a run of a plan, with all of sparki's load or with a quarter of it."""
         played.save(self.folder / "plan.json")
-        words = [sys.executable, "-m", "scenarios", "run", "sparki", "--plan", "plan.json"]
+        own = self.folder / "sparki.yaml"
+        if light:
+            own.write_text(lighter((CONTRACTS / "sparki.yaml").read_text()))
+        system = str(own) if light else "sparki"
+        words = [sys.executable, "-m", "scenarios", "run", system, "--plan", "plan.json"]
         with (self.folder / "said").open("w") as said:
             process = subprocess.Popen(
                 words, env=self.environment, cwd=self.folder, text=True, stdout=said,

@@ -30,7 +30,7 @@ MOMENTS = [
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run(game: Runs, moment: dict[str, Any]) -> None:
     """After kill -9 of the runner no process, port, fault or registered run remains."""
-    process = game.start(plan(for_s=6, recover_s=2))
+    process = game.start(plan(for_s=6, recover_s=2), light=True)
     game.wait_for(process, 300, **moment)
     watchdog = watchdog_of(game.latest)
 

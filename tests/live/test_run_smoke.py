@@ -6,7 +6,7 @@ import signal
 
 import jsonschema
 import pytest
-from run_stand import Runs, game, plan
+from run_stand import Runs, game, plan, whole_plan
 
 from chaos.journal import verify
 from gameday.history.verdict import SCHEMA
@@ -20,7 +20,7 @@ EXIT_CODES = {"GO": 0, "NO-GO": 1, "INCONCLUSIVE": 3}
 @pytest.mark.timeout(600)
 def test_a_run(game: Runs) -> None:
     """A control and a killed leader end in a decision; its folder judges again to the byte."""
-    process = game.start(plan())
+    process = game.start(whole_plan())
 
     code = process.wait(RUN_WITHIN_S)
 
@@ -56,7 +56,7 @@ def test_a_run(game: Runs) -> None:
 @pytest.mark.timeout(400)
 def test_an_interrupted_run(game: Runs) -> None:
     """SIGINT while a node is dead: 130, the fault reverted, and nothing left running."""
-    process = game.start(plan(for_s=60))
+    process = game.start(plan(for_s=60), light=True)
     game.wait_for(process, 200, event="fault", step="observed", kind="kill_node")
 
     os.kill(process.pid, signal.SIGINT)
