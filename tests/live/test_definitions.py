@@ -97,6 +97,17 @@ def test_without_a_user_nobody_can_log_in(tmp_path: Path) -> None:
     assert "users" not in json.loads(done.stdout)
 
 
+@pytest.mark.parametrize(
+    "release",
+    [
+        "installed",
+        pytest.param(
+            "4.3", marks=pytest.mark.nightly(reason="[installed] covers the check; the file's own "
+            "boot on 4.3 is test_a_node_boots_from_the_file_and_exports_the_contract[4.3]"),
+        ),
+    ],
+    indirect=True,
+)  # fmt: skip
 def test_the_run_s_own_check_boots_a_node_beside_its_cluster(
     tmp_path: Path, release: Release
 ) -> None:
