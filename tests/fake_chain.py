@@ -11,10 +11,9 @@ from typing import Any
 
 from gameday.contracts.model import Contract
 from gameday.history.records import Death, Disposition, Flag, Kind, Result, pack_attempt
-from tests.fake_broker import MILLISECOND, ZERO_NS
 from tests.fake_folder import FakeRun, Journal
-from tests.fake_outage import Trouble, ns
 from tests.fake_tape import Tape
+from tests.fake_telling import PLAN, Trouble, manifest, ns, tell_drain, tell_troubles
 
 END_S, EVERY_S, TRIES, TIMEOUT_S, HELD_S = 75.0, 5.0, 3, 5.0, 8.0
 STEPS = {"work.retry.1": 1000, "work.retry.2": 2000}
@@ -101,7 +100,6 @@ class Chain:
         for number in range(int((END_S - 5) * 10)):
             self._ask(number, round(1 + number / 10, 6))
         self._tries()
-        self._tell()
         return self._run()
 
     def _link(self, process: int, role: str, at_s: float, **value: Any) -> None:
@@ -255,45 +253,12 @@ class Chain:
                 tape.add(Kind.CONNECT_FAILED, ns(start_s + EVERY_S * (number - 1)), tag=number,
                          detail=link, extra=int(number == TRIES))  # fmt: skip
 
-    def _tell(self) -> None:
-        """Journal the episodes and the drain."""
-        self.journal.add(ns(1), "phase", name="baseline", at="begin")
-        for each in TROUBLES:
-            fault = {"fault": f"{each.name}.1", "episode": each.name, "kind": each.kind,
-                     "fault_class": each.fault_class, "target": each.target,
-                     "parameters": each.parameters}  # fmt: skip
-            episode = {"episode": each.name, "name": each.name, "control": None,
-                       "faults": [f"{each.name}.1"]}  # fmt: skip
-            begin, end = ns(each.begin_s), ns(each.end_s)
-            self.journal.add(begin - 3, "episode", at="begin", **episode)
-            for step, at in (("intent", begin - 2), ("applied", begin), ("observed", begin + 1),
-                             ("reverted", end), ("restored", end + 1)):  # fmt: skip
-                self.journal.add(at, "fault", step=step, **fault)
-            self.journal.add(end + 2, "episode", at="end", **episode)
-        tape = self.tapes[5]
-        for number, gate in enumerate(("publishers_stopped", "healthy", "consumers_done", "closed",
-                                       "fixpoint", "counts")):  # fmt: skip
-            at = ns(END_S + 1 + number)
-            if gate == "fixpoint":
-                for queue in QUEUES:
-                    tape.add(Kind.DRAIN_EMPTY, at - MILLISECOND, queue=tape.name("queue", queue))
-            if gate == "counts":
-                self.journal.add(at - MILLISECOND, "counts", messages=dict.fromkeys(QUEUES, 0))
-            self.journal.add(at, "drain", gate=gate, ok=True, detail="")
-
     def _run(self) -> FakeRun:
-        made = contract()
-        manifest = {
-            "run": "fake-chain-1", "system": "chain", "suite": "smoke", "seed": 1,
-            "contract": made.model_dump(mode="json", by_alias=True), "alternative": None,
-            "broker_settings": "tuned", "settings_used": [],
-            "cluster": {"kind": "local", "version": "3.10.8", "nodes": ["r1"], "powers": []},
-            "claimed": [each.id for each in made.requirements], "dropped_claims": [],
-            "monotonic_zero_ns": ZERO_NS, "expectations": dict.fromkeys(QUEUES, "fifo"),
-        }  # fmt: skip
-        plan = {"seed": 1, "episodes": []}
+        tell_troubles(self.journal, TROUBLES)
+        tell_drain(self.journal, self.tapes[5], QUEUES, END_S)
         samples = [{"time_ns": ns(at), "memory": {"r1": [100, 400]}} for at in range(2, 70, 5)]
-        return FakeRun(manifest, plan, self.journal, list(self.tapes.values()), samples, [])
+        tapes = list(self.tapes.values())
+        return FakeRun(manifest(contract(), QUEUES), {**PLAN}, self.journal, tapes, samples, [])
 
 
 @cache

@@ -9,10 +9,9 @@ from typing import Any
 
 from gameday.contracts.model import Contract
 from gameday.history.records import Flag, Kind, Result, pack_attempt
-from tests.fake_broker import MILLISECOND, ZERO_NS
 from tests.fake_folder import FakeRun, Journal
-from tests.fake_outage import Trouble, ns
 from tests.fake_tape import Tape
+from tests.fake_telling import PLAN, Trouble, manifest, ns, tell_drain, tell_troubles
 
 END_S = 40.0
 SAFE = int(Flag.PUBLISH_MANDATORY | Flag.PUBLISH_PERSISTENT)
@@ -66,7 +65,6 @@ class Forge:
             self._open(2, "consume", at_s, epoch, client="orchestrator-2.0", queue="work",
                        prefetch=10)  # fmt: skip
             self._send(at_s + 0.5, (KILLED.begin_s, KILLED.end_s, END_S)[epoch - 1] - 0.5)
-        self._tell()
         return self._run()
 
     def _open(self, process: int, role: str, at_s: float, epoch: int, **value: Any) -> None:
@@ -111,49 +109,11 @@ class Forge:
         tape.add(Kind.HANDLED, ns(at_s + 0.01), **who, **where, queue=queue, extra=Result.DONE)
         tape.add(Kind.ACKED, ns(at_s + 0.011), **where)
 
-    def _tell(self) -> None:
-        """Journal the episodes and the drain."""
-        self.journal.add(ns(1), "phase", name="baseline", at="begin")
-        for each in TROUBLES:
-            fault = {"fault": f"{each.name}.1", "episode": each.name, "kind": each.kind,
-                     "fault_class": each.fault_class, "target": each.target,
-                     "parameters": each.parameters}  # fmt: skip
-            episode = {"episode": each.name, "name": each.name, "control": None,
-                       "faults": [f"{each.name}.1"]}  # fmt: skip
-            begin, end = ns(each.begin_s), ns(each.end_s)
-            self.journal.add(begin - 3, "episode", at="begin", **episode)
-            for step, at in (
-                ("intent", begin - 2),
-                ("applied", begin),
-                ("observed", begin + 1),
-                ("reverting", end - 1),
-                ("reverted", end),
-                ("restored", end + 1),
-            ):
-                self.journal.add(at, "fault", step=step, **fault)
-            self.journal.add(end + 2, "episode", at="end", **episode)
-        tape = self.tapes[3]
-        for number, gate in enumerate(("publishers_stopped", "healthy", "consumers_done", "closed",
-                                       "fixpoint", "counts")):  # fmt: skip
-            at = ns(END_S + 1 + number)
-            if gate == "fixpoint":
-                tape.add(Kind.DRAIN_EMPTY, at - MILLISECOND, queue=tape.name("queue", "work"))
-            if gate == "counts":
-                self.journal.add(at - MILLISECOND, "counts", messages={"work": 0})
-            self.journal.add(at, "drain", gate=gate, ok=True, detail="")
-
     def _run(self) -> FakeRun:
-        made = contract()
-        manifest = {
-            "run": "fake-forge-1", "system": "forge", "suite": "smoke", "seed": 1,
-            "contract": made.model_dump(mode="json", by_alias=True), "alternative": None,
-            "broker_settings": "tuned", "settings_used": [],
-            "cluster": {"kind": "local", "version": "3.10.8", "nodes": ["r1"], "powers": []},
-            "claimed": [each.id for each in made.requirements], "dropped_claims": [],
-            "monotonic_zero_ns": ZERO_NS, "expectations": {"work": "fifo"},
-        }  # fmt: skip
-        plan = {"seed": 1, "episodes": []}
-        return FakeRun(manifest, plan, self.journal, list(self.tapes.values()), [], [])
+        tell_troubles(self.journal, TROUBLES)
+        tell_drain(self.journal, self.tapes[3], ("work",), END_S)
+        tapes = list(self.tapes.values())
+        return FakeRun(manifest(contract(), ("work",)), {**PLAN}, self.journal, tapes, [], [])
 
 
 @cache

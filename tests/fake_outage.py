@@ -6,15 +6,15 @@ credentials; a worker that hangs and one that is slow; a replay. `outage_run` re
 so that a mutant can damage one thing and everything goes through files.
 """
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from gameday.contracts.model import Contract
 from gameday.history.records import Flag, Kind, Result, pack_attempt
-from tests.fake_broker import MILLISECOND, SECOND, ZERO_NS
+from tests.fake_broker import MILLISECOND
 from tests.fake_folder import FakeRun, Journal
 from tests.fake_tape import Tape
+from tests.fake_telling import PLAN, Trouble, manifest, ns, tell_drain, tell_troubles
 
 AFTER_S, CONFIRM_S, TICK_S, STUCK_S, END_S = 2.0, 0.5, 4, 3.0, 76.0
 SAFE = int(Flag.PUBLISH_MANDATORY | Flag.PUBLISH_PERSISTENT)
@@ -22,20 +22,6 @@ LEVELS = {"api-bus": "warn", "law-bus": "error"}
 QUEUES = {"api-bus": "jobs", "law-bus": "claims", "digest-job": "digests"}
 WORKERS = {"jobs": 2, "claims": 3, "digests": 4}
 """The process numbers of the workers; the publishers are process 1."""
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """One episode: its fault, from when until when it is in force, in seconds."""
-
-    name: str
-    kind: str
-    fault_class: str
-    begin_s: float
-    end_s: float
-    verdict: str
-    target: str = "r1"
-    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 TROUBLES = (
@@ -94,11 +80,6 @@ def contract() -> Contract:
             for number, (name, parameters) in enumerate(CRITERIA.items(), start=1)
         ],
     })  # fmt: skip
-
-
-def ns(second: float) -> int:
-    """Return a time of the run."""
-    return ZERO_NS + int(second * SECOND)
 
 
 def in_trouble(second: float, *troubles: Trouble) -> Trouble | None:
@@ -274,23 +255,10 @@ class Outage:
 
     def _tell(self) -> None:
         """Journal what happened, and what whoever was on call concluded."""
-        self.journal.add(ns(1), "phase", name="baseline", at="begin")
+        tell_troubles(self.journal, TROUBLES)
         for each in TROUBLES:
-            fault = {"fault": f"{each.name}.1", "episode": each.name, "kind": each.kind,
-                     "fault_class": each.fault_class, "target": each.target,
-                     "parameters": each.parameters}  # fmt: skip
-            episode = {"episode": each.name, "name": each.name, "control": None,
-                       "faults": [f"{each.name}.1"]}  # fmt: skip
-            begin, end = ns(each.begin_s), ns(each.end_s)
-            self.journal.add(begin - 3 * MILLISECOND, "episode", at="begin", **episode)
-            for step, at in (("intent", begin - 2 * MILLISECOND), ("applied", begin),
-                             ("observed", begin + MILLISECOND), ("reverting", end),
-                             ("reverted", end + MILLISECOND),
-                             ("restored", end + 2 * MILLISECOND)):  # fmt: skip
-                self.journal.add(at, "fault", step=step, **fault)
-            self._diagnose(each, "during", begin + 2 * MILLISECOND, each.verdict)
-            self._diagnose(each, "after", end + 3 * MILLISECOND, "up")
-            self.journal.add(end + 4 * MILLISECOND, "episode", at="end", **episode)
+            self._diagnose(each, "during", ns(each.begin_s) + 2 * MILLISECOND, each.verdict)
+            self._diagnose(each, "after", ns(each.end_s) + 3 * MILLISECOND, "up")
         self._drain()
 
     def _diagnose(self, each: Trouble, at: str, time_ns: int, verdict: str) -> None:
@@ -304,35 +272,17 @@ class Outage:
                          probes=probes, moves=moves)  # fmt: skip
 
     def _drain(self) -> None:
-        gates = ("publishers_stopped", "healthy", "consumers_done", "closed", "fixpoint", "counts")
         tape = Tape(9, "drain")
         self.workers["drain"] = tape
         self.journal.add(ns(0), "process", process=9, role="drain", pid=109, state="started",
                          meant=True, code=None)  # fmt: skip
         value = {"node": "r1", "role": "drain", "client": "drain"}
         channel = self._link(tape, value)
-        for number, gate in enumerate(gates):
-            at = ns(END_S + 1 + number)
-            if gate == "fixpoint":
-                for queue in WORKERS:
-                    tape.add(Kind.DRAIN_EMPTY, at - MILLISECOND, channel=channel,
-                             queue=tape.name("queue", queue))  # fmt: skip
-            if gate == "counts":
-                self.journal.add(at - MILLISECOND, "counts", messages=dict.fromkeys(WORKERS, 0))
-            self.journal.add(at, "drain", gate=gate, ok=True, detail="")
+        tell_drain(self.journal, tape, WORKERS, END_S, channel)
 
     def _run(self) -> FakeRun:
-        made = contract()
-        manifest = {
-            "run": "fake-radio-1", "system": "radio", "suite": "smoke", "seed": 1,
-            "contract": made.model_dump(mode="json", by_alias=True), "alternative": None,
-            "broker_settings": "tuned", "settings_used": [],
-            "cluster": {"kind": "local", "version": "3.10.8", "nodes": ["r1"], "powers": []},
-            "claimed": [each.id for each in made.requirements], "dropped_claims": [],
-            "monotonic_zero_ns": ZERO_NS, "expectations": dict.fromkeys(WORKERS, "fifo"),
-        }  # fmt: skip
         tapes = [self.locust, *self.workers.values()]
-        return FakeRun(manifest, {"seed": 1, "episodes": []}, self.journal, tapes, [], [],
+        return FakeRun(manifest(contract(), WORKERS), {**PLAN}, self.journal, tapes, [], [],
                        log=self.log)  # fmt: skip
 
 

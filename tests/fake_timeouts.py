@@ -11,16 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from gameday.contracts.model import Contract
 from gameday.history.records import Disposition, Flag, Kind, Result, pack_attempt
 from gameday.history.states import FILE
 from gameday.traffic.states import TABLES
-from tests.fake_broker import MILLISECOND, ZERO_NS
 from tests.fake_folder import FakeRun, Journal
-from tests.fake_outage import ns
 from tests.fake_tape import Tape
+from tests.fake_telling import PLAN, manifest, ns, tell_drain
 
 TASKS, END_S = 120, 40.0
 CHANNELS = {"done": "task:done", "failed": "task:failed", "timed_out": "task:timeout"}
@@ -169,28 +167,11 @@ class Tasks:
                          attempt=pack_attempt(1, 0), queue=tape.name("queue", "tasks.dead"),
                          detail=tape.name("deaths", deaths) + 1, **self._tag(6, 0),
                          extra=1)  # fmt: skip
-        for number, gate in enumerate(("publishers_stopped", "healthy", "consumers_done", "closed",
-                                       "fixpoint", "counts")):  # fmt: skip
-            at = ns(END_S + 1 + number)
-            if gate == "fixpoint":
-                for queue in QUEUES:
-                    tape.add(Kind.DRAIN_EMPTY, at - MILLISECOND, queue=tape.name("queue", queue))
-            if gate == "counts":
-                self.journal.add(at - MILLISECOND, "counts", messages=dict.fromkeys(QUEUES, 0))
-            self.journal.add(at, "drain", gate=gate, ok=True, detail="")
+        tell_drain(self.journal, tape, QUEUES, END_S)
 
     def _run(self) -> TimeoutRun:
-        made = contract()
-        manifest: dict[str, Any] = {
-            "run": "fake-tasks-1", "system": "tasks", "suite": "smoke", "seed": 1,
-            "contract": made.model_dump(mode="json", by_alias=True), "alternative": None,
-            "broker_settings": "tuned", "settings_used": [],
-            "cluster": {"kind": "local", "version": "3.10.8", "nodes": ["r1"], "powers": []},
-            "claimed": [each.id for each in made.requirements], "dropped_claims": [],
-            "monotonic_zero_ns": ZERO_NS, "expectations": dict.fromkeys(QUEUES, "fifo"),
-        }  # fmt: skip
-        plan = {"seed": 1, "episodes": []}
-        return TimeoutRun(manifest, plan, self.journal, list(self.tapes.values()), [], [],
+        tapes = list(self.tapes.values())
+        return TimeoutRun(manifest(contract(), QUEUES), {**PLAN}, self.journal, tapes, [], [],
                           working=set(), stored=self.stored)  # fmt: skip
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from gameday.contracts.model import Contract
 from gameday.history.records import Flag, Kind, Result, pack_attempt
-from tests.fake_broker import ZERO_NS
 from tests.fake_folder import FakeRun, Journal
-from tests.fake_outage import Trouble, ns
 from tests.fake_tape import Tape
+from tests.fake_telling import PLAN, Trouble, manifest, ns, tell_drain, tell_troubles
 
 END_S = 60
 SAFE = int(Flag.PUBLISH_MANDATORY | Flag.PUBLISH_PERSISTENT)
@@ -138,22 +137,9 @@ class Shop:
 
     def _tell(self) -> None:
         """Journal the episodes, the worker that was added, and the drain."""
-        self.journal.add(ns(1), "phase", name="baseline", at="begin")
         self.journal.add(ns(ADDED_S), "scaled", consumer="hand", queue="work", depth=50, before=1,
                          after=2)  # fmt: skip
-        for each in TROUBLES:
-            fault = {"fault": f"{each.name}.1", "episode": each.name, "kind": each.kind,
-                     "fault_class": each.fault_class, "target": each.target,
-                     "parameters": each.parameters}  # fmt: skip
-            episode = {"episode": each.name, "name": each.name, "control": None,
-                       "faults": [f"{each.name}.1"]}  # fmt: skip
-            begin, end = ns(each.begin_s), ns(each.end_s)
-            self.journal.add(begin - 3, "episode", at="begin", **episode)
-            steps = (("intent", begin - 2), ("applied", begin), ("observed", begin + 1),
-                     ("reverting", end - 1), ("reverted", end), ("restored", end + 1))  # fmt: skip
-            for step, at in steps:
-                self.journal.add(at, "fault", step=step, evidence={}, **fault)
-            self.journal.add(end + 2, "episode", at="end", **episode)
+        tell_troubles(self.journal, TROUBLES)
         self._drain()
 
     def _drain(self) -> None:
@@ -164,25 +150,12 @@ class Shop:
         tape.name("channel", {"connection": connection, "number": 1, "role": "drain"})
         tape.add(Kind.CONNECTION_OPENED, at, channel=connection)
         tape.add(Kind.CHANNEL_OPENED, at, channel=0)
-        tape.add(Kind.DRAIN_EMPTY, at + 1, queue=tape.name("queue", "work"))
-        gates = ("publishers_stopped", "healthy", "consumers_done", "closed", "fixpoint", "counts")
-        for number, gate in enumerate(gates):
-            self.journal.add(at + number, "drain", gate=gate, ok=True, detail="")
-        self.journal.add(at + 5, "counts", messages={"work": 0})
+        tell_drain(self.journal, tape, ("work",), END_S)
 
     def _run(self) -> FakeRun:
-        made = contract()
-        manifest = {
-            "run": "fake-shop-1", "system": "shop", "suite": "smoke", "seed": 1,
-            "contract": made.model_dump(mode="json", by_alias=True), "alternative": None,
-            "broker_settings": "tuned", "settings_used": [],
-            "cluster": {"kind": "local", "version": "3.10.8", "nodes": ["r1"], "powers": []},
-            "claimed": [each.id for each in made.requirements], "dropped_claims": [],
-            "monotonic_zero_ns": ZERO_NS, "expectations": {"work": "fifo"},
-        }  # fmt: skip
-        plan = {"seed": 1, "episodes": []}
         tapes = list(self.tapes.values())
-        return FakeRun(manifest, plan, self.journal, tapes, self.samples, [], probes=self.probes)
+        return FakeRun(manifest(contract(), ("work",)), {**PLAN}, self.journal, tapes,
+                       self.samples, [], probes=self.probes)  # fmt: skip
 
 
 @cache

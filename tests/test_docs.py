@@ -11,13 +11,9 @@ from chaos.catalogue import KINDS
 from gameday.history.checks import CHECKS, HARNESS
 from scenarios.suites import scenario_names
 from tests.fakes import BUGS
-from tests.mutants.test_chain_mutants import FAMILIES as CHAIN_FAMILIES
-from tests.mutants.test_declaring_mutants import FAMILIES as DECLARING_FAMILIES
+from tests.mutants.test_families import FAMILIES as WRITTEN_FAMILIES
 from tests.mutants.test_migration_mutants import FAMILIES as MIGRATION_FAMILIES
 from tests.mutants.test_mutants import FAMILIES
-from tests.mutants.test_outage_mutants import FAMILIES as OUTAGE_FAMILIES
-from tests.mutants.test_timeout_mutants import FAMILIES as TIMEOUT_FAMILIES
-from tests.mutants.test_worker_mutants import FAMILIES as WORKER_FAMILIES
 from tests.write_faults import DOCUMENT, catalogue, document, live_tests, recipes_of, seen_by_broker
 
 ROOT = Path(__file__).parent.parent
@@ -25,10 +21,10 @@ CATALOGUE = ROOT / "docs" / "catalogue.md"
 RECORD = ROOT / "docs" / "track-record.md"
 EXIT_CODES = {"0", "1", "2", "3", "4", "5", "130"}
 
-EVERY_FAMILY = (
-    *FAMILIES, *OUTAGE_FAMILIES, *CHAIN_FAMILIES, *TIMEOUT_FAMILIES, *DECLARING_FAMILIES,
-    *WORKER_FAMILIES, *MIGRATION_FAMILIES,
-)  # fmt: skip
+CLAIMS = (
+    *(claims for _, claims in (*FAMILIES, *MIGRATION_FAMILIES)),
+    *(family.claims for family in WRITTEN_FAMILIES),
+)
 
 LISTED: dict[str, tuple[Path, Iterable[str]]] = {
     "Scenarios": (CATALOGUE, scenario_names()),
@@ -36,7 +32,7 @@ LISTED: dict[str, tuple[Path, Iterable[str]]] = {
     "Checks": (CATALOGUE, {**CHECKS, **HARNESS}),
     "Mutants": (
         RECORD,
-        [name for _, claims in EVERY_FAMILY for name in claims],
+        [name for claims in CLAIMS for name in claims],
     ),
     "A broker or a client that misbehaves": (RECORD, BUGS),
 }

@@ -5,8 +5,8 @@ from gameday.history.records import Kind
 from tests.fake_broker import SECOND
 from tests.fake_chain import STEPS, TOLD_S, WEDGED
 from tests.fake_folder import FakeRun
-from tests.fake_outage import ns
 from tests.fake_tape import Row, Tape
+from tests.fake_telling import ns
 
 
 def _route(tape: Tape, row: Row) -> dict[str, object]:

@@ -4,8 +4,8 @@
 from gameday.history.records import Kind
 from tests.fake_declaring import KILLED, UNBOUND
 from tests.fake_folder import FakeRun
-from tests.fake_outage import ns
 from tests.fake_tape import Row
+from tests.fake_telling import ns
 
 
 def _unbound(run: FakeRun, kind: Kind) -> list[Row]:

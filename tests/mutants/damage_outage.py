@@ -4,8 +4,9 @@
 from gameday.history.records import Kind, pack_attempt
 from tests.fake_broker import SECOND
 from tests.fake_folder import FakeRun
-from tests.fake_outage import DOWN, HUNG, SILENT, SLOW, ns
+from tests.fake_outage import DOWN, HUNG, SILENT, SLOW
 from tests.fake_tape import Row
+from tests.fake_telling import ns
 
 
 def _lines(run: FakeRun, event: str, producer: str) -> list[int]:

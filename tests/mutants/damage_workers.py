@@ -3,7 +3,7 @@
 
 from gameday.history.records import Kind
 from tests.fake_folder import FakeRun
-from tests.fake_outage import ns
+from tests.fake_telling import ns
 from tests.fake_workers import FLOOD, REFUSED, SILENT
 
 

@@ -16,7 +16,7 @@ from tests import fake_chain, fake_declaring, fake_outage, fake_workers
 from tests.fake_broker import SECOND
 from tests.fake_contract import CRITERIA
 from tests.fake_folder import FakeRun
-from tests.fake_outage import ns
+from tests.fake_telling import ns
 from tests.fakes import simulate
 from tests.mutants import damage_chain, damage_workers
 

@@ -11,7 +11,7 @@ from gameday.history.migration.rules import STAY
 from gameday.history.migration.verdict import judge
 from tests.fake_migration_runs import good
 from tests.mutants import damage_migration
-from tests.mutants.test_mutants import Claim
+from tests.mutants.family import Claim
 
 
 @dataclass(frozen=True)

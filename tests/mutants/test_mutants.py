@@ -1,7 +1,6 @@
 """The checker's own test: every damage is seen, by the check that claims to see it."""
 
 import pickle
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,17 +12,9 @@ from gameday.history.run import load_run
 from tests.fake_folder import FakeRun
 from tests.fakes import simulate
 from tests.mutants import damage_clients, damage_dead, damage_harness, damage_loss, damage_service
+from tests.mutants.family import Claim, damages_of
 
 MESSAGES = 2500
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Which check must see a damage, with which status, and a word that its reason must hold."""
-
-    check: str
-    status: str
-    word: str
 
 
 LOSS = {
@@ -129,12 +120,7 @@ MUTANTS = [
 def test_every_damage_has_a_claim() -> None:
     """No damage stands in these modules without a check that claims to see it."""
     for module, claims in FAMILIES:
-        damages = {
-            name for name, value in vars(module).items()
-            if callable(value) and value.__module__ == module.__name__ and name[0] != "_"
-        }  # fmt: skip
-
-        assert damages == set(claims)
+        assert damages_of(module) == set(claims)
 
 
 def test_the_undamaged_run_is_go(tmp_path: Path) -> None:

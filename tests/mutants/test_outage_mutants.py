@@ -5,15 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gameday.history.checks import CHECKS, look
-from gameday.history.finding import Finding
 from gameday.history.repair import repair_lists
-from gameday.history.run import Run, load_run
-from tests.fake_folder import FakeRun
 from tests.fake_outage import CRITERIA, written
-from tests.fakes import simulate
 from tests.mutants import damage_outage
-from tests.mutants.test_mutants import Claim
+from tests.mutants.family import Claim, Family, loaded
 
 OUTAGE = {
     "block_a_caller": Claim("calls", "fail", "while the broker was black_holed"),
@@ -44,61 +39,13 @@ OUTAGE = {
     "forget_a_severity": Claim("subsystems", "fail", "claims stands still"),
     "forget_the_store": Claim("effects", "fail", "took effect 2 times"),
 }
-FAMILIES = ((damage_outage, OUTAGE),)
-NEW = [name for name in CRITERIA if name != "effects"]
-
-
-def made(check: str, run: Run) -> Finding:
-    """Make a check as the fake contract asks for it."""
-    return look(CHECKS[check], check, run, CRITERIA[check])
-
-
-def loaded(run: FakeRun, folder: Path) -> Run:
-    """Write a run, and read it back."""
-    return load_run(run.write(folder / "run"))
-
-
-def test_every_damage_has_a_claim() -> None:
-    """No damage stands in the module without a check that claims to see it, and every check has."""
-    damages = {
-        name for name, value in vars(damage_outage).items()
-        if callable(value) and value.__module__ == damage_outage.__name__ and name[0] != "_"
-    }  # fmt: skip
-
-    assert damages == set(OUTAGE)
-    assert {claim.check for claim in OUTAGE.values()} == set(CRITERIA)
-
-
-def test_the_undamaged_run_passes(tmp_path: Path) -> None:
-    """Without a damage every check passes, so that a mutant's verdict is the damage's doing."""
-    run = loaded(deepcopy(written()), tmp_path)
-
-    assert run.problems == ()
-    assert run.drain_complete
-    findings = {check: made(check, run) for check in CRITERIA}
-    assert {check: each.reason for check, each in findings.items()
-            if each.status.name != "PASS"} == {}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", OUTAGE)
-def test_the_mutant_is_seen(name: str, tmp_path: Path) -> None:
-    """The check that claims this damage sees it, and names it."""
-    claim, run = OUTAGE[name], deepcopy(written())
-    getattr(damage_outage, name)(run)
-
-    finding = made(claim.check, loaded(run, tmp_path))
-
-    assert finding.status.name.lower() == claim.status, finding.reason
-    assert claim.word in finding.reason
-    assert finding.reason.startswith("broke ")
-
-
-@pytest.mark.parametrize("check", NEW)
-def test_nothing_to_see_is_unknown(check: str, tmp_path: Path) -> None:
-    """On a run without buses, ticks, outages or anybody on call, no check passes or fails."""
-    finding = made(check, loaded(simulate(120, 1), tmp_path))
-
-    assert finding.status.name == "UNKNOWN", finding.reason
+FAMILY = Family(
+    damage_outage,
+    OUTAGE,
+    written,
+    CRITERIA,
+    quiet=tuple(name for name in CRITERIA if name != "effects"),
+)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +63,7 @@ def test_what_was_not_played_is_missed(check: str, episode: str, word: str, tmp_
     run = deepcopy(written())
     run.journal.lines = [line for line in run.journal.lines if line.get("episode") != episode]
 
-    finding = made(check, loaded(run, tmp_path))
+    finding = FAMILY.make(check, loaded(run, tmp_path))
 
     assert finding.status.name == "UNKNOWN", finding.reason
     assert word in finding.reason
@@ -128,7 +75,7 @@ def test_an_alarm_is_no_outage(tmp_path: Path) -> None:
     for line in run.journal.of("fault", episode="outage"):
         line["kind"], line["fault_class"] = "disk_alarm", "disk_alarm"
 
-    finding = made("postmortem", loaded(run, tmp_path))
+    finding = FAMILY.make("postmortem", loaded(run, tmp_path))
 
     assert finding.status.name == "UNKNOWN"
     assert "no outage lasted longer" in finding.reason

@@ -3,18 +3,11 @@
 from copy import deepcopy
 from pathlib import Path
 
-import pytest
-
-from gameday.history.checks import CHECKS, look
-from gameday.history.finding import Finding
 from gameday.history.records import Kind
-from gameday.history.run import Run, load_run
-from tests.fake_folder import FakeRun
-from tests.fake_outage import ns
+from tests.fake_telling import ns
 from tests.fake_workers import CRITERIA, written
-from tests.fakes import simulate
 from tests.mutants import damage_workers
-from tests.mutants.test_mutants import Claim
+from tests.mutants.family import Claim, Family, loaded
 
 WORKERS = {
     "say_all_is_well": Claim("health_endpoint", "fail", "cut off as it was"),
@@ -33,61 +26,14 @@ WORKERS = {
     "stay_shallow": Claim("scaling", "unknown", "never held 40"),
 }
 SEEN = {Kind.DELIVERED, Kind.HANDLED, Kind.ACKED}
-FAMILIES = ((damage_workers, WORKERS),)
-
-
-def made(check: str, run: Run) -> Finding:
-    """Make a check as the fake contract asks for it."""
-    return look(CHECKS[check], check, run, CRITERIA[check])
-
-
-def loaded(run: FakeRun, folder: Path) -> Run:
-    """Write a run, and read it back."""
-    return load_run(run.write(folder / "run"))
-
-
-def test_every_damage_has_a_claim() -> None:
-    """No damage stands in the module without a check that claims to see it, and every check has."""
-    damages = {
-        name for name, value in vars(damage_workers).items()
-        if callable(value) and value.__module__ == damage_workers.__name__ and name[0] != "_"
-    }  # fmt: skip
-
-    assert damages == set(WORKERS)
-    assert {claim.check for claim in WORKERS.values()} == set(CRITERIA)
-
-
-def test_the_undamaged_run_passes(tmp_path: Path) -> None:
-    """Without a damage every check passes, so that a mutant's verdict is the damage's doing."""
-    run = loaded(deepcopy(written()), tmp_path)
-
-    assert run.problems == ()
-    assert run.drain_complete
-    findings = {**{check: made(check, run) for check in CRITERIA},
-                "loss": look(CHECKS["loss"], "loss", run, {})}  # fmt: skip
-    assert {check: each.reason for check, each in findings.items()
-            if each.status.name != "PASS"} == {}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", WORKERS)
-def test_the_mutant_is_seen(name: str, tmp_path: Path) -> None:
-    """The check that claims this damage sees it, and names it."""
-    claim, run = WORKERS[name], deepcopy(written())
-    getattr(damage_workers, name)(run)
-
-    finding = made(claim.check, loaded(run, tmp_path))
-
-    assert (finding.status.name.lower(), claim.word in finding.reason) == (claim.status, True), (
-        finding.reason
-    )
-
-
-@pytest.mark.parametrize("check", CRITERIA)
-def test_a_run_without_what_it_judges_is_unknown(check: str, tmp_path: Path) -> None:
-    """On a system whose workers have no endpoint and are never added a check passes nothing."""
-    run = loaded(simulate(300, 1), tmp_path)
-
-    assert look(CHECKS[check], check, run, CRITERIA[check]).status.name == "UNKNOWN"
+FAMILY = Family(
+    damage_workers,
+    WORKERS,
+    written,
+    CRITERIA,
+    beside=("loss",),
+    quiet=tuple(CRITERIA),
+)
 
 
 def test_a_slow_broker_is_no_lie(tmp_path: Path) -> None:
@@ -101,4 +47,4 @@ def test_a_slow_broker_is_no_lie(tmp_path: Path) -> None:
         if ns(6) < probe["time_ns"] <= ns(8):
             probe.update(status=503, reason="not on the broker's books as a consumer")
 
-    assert made("health_endpoint", loaded(run, tmp_path)).status.name == "PASS"
+    assert FAMILY.make("health_endpoint", loaded(run, tmp_path)).status.name == "PASS"
