@@ -1,10 +1,12 @@
 """The command line. Each command is a few lines over a room that does the work.
 
 Everything heavy is imported inside the commands, so that `gameday --help` is quick. Bad input is
-one sentence and exit code 2; a harness that could not prepare, or could not restore, is 4.
+one sentence and exit code 2; a harness that could not prepare, or could not restore, is 4. What
+nobody foresaw is a defect of the harness and 3, never Python's own 1, which would read NO-GO.
 """
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +19,7 @@ from scenarios.arguments import RunFolder
 from scenarios.commands import contract_commands
 from scenarios.options import Options
 
-USAGE, NOT_PREPARED, INTERRUPTED = 2, 4, 130
+USAGE, UNKNOWN, NOT_PREPARED, INTERRUPTED = 2, 3, 4, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -228,7 +230,14 @@ def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; the exit code says how it ended."""
-    sys.exit(_run(arguments))
+    code = UNKNOWN
+    try:
+        code = _run(arguments)
+    finally:
+        if error := sys.exception():
+            traceback.print_exception(error)
+            _say(f"a defect of the harness ({error}); nothing is decided.", code)
+        sys.exit(code)
 
 
 def _run(arguments: list[str] | None) -> int:

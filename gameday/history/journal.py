@@ -54,6 +54,8 @@ def read_journal(path: Path) -> tuple[tuple[Line, ...], tuple[str, ...]]:
         try:
             line = json.loads(text)
         except ValueError:
+            line = None
+        if not isinstance(line, dict) or "event" not in line:
             wrong.append(f"{path.name}, line {number} is no line of a journal")
             continue
         digest = hashlib.sha256(f"{before}}}".encode()).hexdigest()

@@ -72,12 +72,12 @@ class Run:
     @cached_property
     def samples(self) -> tuple[Mapping[str, Any], ...]:
         """What was seen of the broker from outside, once a second; a torn last line is left out."""
-        return _whole_lines(self.folder / "metrics" / "samples.jsonl")
+        return whole_lines(self.folder / "metrics" / "samples.jsonl")
 
     @cached_property
     def probes(self) -> tuple[Mapping[str, Any], ...]:
         """What the workers' health endpoints answered, in the order of asking."""
-        return _whole_lines(self.folder / "metrics" / "health.jsonl")
+        return whole_lines(self.folder / "metrics" / "health.jsonl")
 
     @cached_property
     def windows(self) -> Windows:
@@ -164,17 +164,27 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _object(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise HarnessError(f"{path} cannot be read: {error}") from error
 
 
-def _whole_lines(path: Path) -> tuple[Mapping[str, Any], ...]:
+def whole_lines(path: Path) -> tuple[Mapping[str, Any], ...]:
     """Read lines of JSON; none where there is no file, and a torn last one is left out."""
     texts = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
-    return tuple(json.loads(text) for text in texts)
+    try:
+        return tuple(map(_object, texts))
+    except ValueError as error:
+        raise HarnessError(f"{path} cannot be read: {error}") from error
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"{found!r:.40} is no JSON object")  # noqa: TRY004  As JSON's own are.
+    return found
 
 
 def _controls(ledgers: list[Ledger], *, complete: bool) -> dict[str, History]:

@@ -63,6 +63,16 @@ def test_unreadable_records_are_inconclusive(tmp_path: Path) -> None:
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(document)
 
 
+@pytest.mark.parametrize("name", ["plan.json", "journal.jsonl"])
+@pytest.mark.parametrize("text", ["[1]\n", "rubbish\n"])
+def test_rubbish_is_inconclusive(name: str, text: str, tmp_path: Path) -> None:
+    """A file that is JSON of another shape, or none, makes the run unknown."""
+    run = simulate(MESSAGES, 5).write(tmp_path / "run")
+    (run / name).write_text(text)
+
+    assert judge(run).decision == INCONCLUSIVE
+
+
 def test_no_run_folder_is_a_usage_error(tmp_path: Path) -> None:
     """A folder that holds no run is named, with what to do."""
     with pytest.raises(UsageError, match="no run folder"):

@@ -87,6 +87,23 @@ def test_a_bad_plan(name: str, elsewhere: Path, capsys: pytest.CaptureFixture[st
     assert not (elsewhere / "runs").exists(), "no run was begun for it"
 
 
+def test_a_defect_is_no_verdict(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What nobody foresaw while judging exits with 3 and its traceback, not with NO-GO's 1."""
+
+    def break_down(_: Path) -> int:
+        raise ZeroDivisionError("no attempts")
+
+    monkeypatch.setattr("scenarios.verdicts.judge_again", break_down)
+
+    assert code_of("check", str(elsewhere)) == 3
+
+    said = capsys.readouterr().err
+    assert "a defect of the harness (no attempts)" in said.splitlines()[-1]
+    assert "Traceback" in said
+
+
 def test_nothing_to_heal(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Healing where nothing was broken says so, and exits 0."""
     assert code_of("heal") == 0
