@@ -122,6 +122,15 @@ def tell_a_task_timeout_as_failed(run: FakeMigration) -> None:
              detail=tape.name("effect", "evaluation:failed"))  # fmt: skip
 
 
+def tell_a_task_timeout_as_both(run: FakeMigration) -> None:
+    """Tell a timed-out task as failed and as done, too: two wrongs are no right."""
+    tell_a_task_timeout_as_failed(run)
+    tape = run.tape(LIGHT, WORKER)
+    wrong = next(row for row in reversed(tape.rows) if row.kind == Kind.EFFECT)
+    tape.add(Kind.EFFECT, wrong.time_ns, sequence=wrong.sequence, producer=PUBLISHER,
+             detail=tape.name("effect", "evaluation:completed"))  # fmt: skip
+
+
 def keep_a_task_timeout_secret(run: FakeMigration) -> None:
     """Tell nobody of the timed-out tasks."""
     tape = run.tape(LIGHT, WORKER)

@@ -33,6 +33,7 @@ MIGRATION = {
     "swallow_a_dead_letter": Weighed("dead_letters", "fail", "no dead-letter queue"),
     "bury_a_good_one": Weighed("dead_letters", "fail", "should have been done"),
     "tell_a_task_timeout_as_failed": Weighed("timeouts", "fail", "told otherwise"),
+    "tell_a_task_timeout_as_both": Weighed("timeouts", "fail", "told otherwise"),
     "keep_a_task_timeout_secret": Weighed("timeouts", "fail", "never told so"),
     "let_no_task_time_out": Weighed("timeouts", "unknown", "vacuous", INCONCLUSIVE),
     "ignore_priorities": Weighed("order", "fail", "Urgent-First"),

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
-from gameday.history.migration.folder import FAULT, Leg, Migration
+from gameday.history.migration.folder import Migration
 from gameday.history.migration.judged import Judged
+from gameday.history.migration.manifest import FAULT, Leg
 from gameday.history.migration.tasks import Fate, Tasks
 from gameday.history.records import Disposition
 from gameday.history.statistics import wilson
@@ -158,7 +159,7 @@ def _timeouts(migration: Migration, leg: Leg) -> Finding:
     tasks = migration.tasks[leg.id]
     late, right = tasks.timed_out, _told(tasks, TIMEOUT)
     wrong = {
-        "timed out and was told otherwise": late & sum(_told(tasks, each) for each in OTHERS) > 0,
+        "timed out and was told otherwise": late & (sum(_told(tasks, each) for each in OTHERS) > 0),
         "never timed out and was told so": ~late & (tasks.ended > 0) & (right > 0),
         "timed out and was told so too often": late & (right > tasks.begun),
         "timed out and was never told so": late & (right == 0) & (not migration.drained[leg.id]),
