@@ -119,8 +119,37 @@ def test_a_leg_without_its_fields_is_a_failing_harness(tmp_path: Path) -> None:
     run = good()
     del run.manifest["legs"][0]["kind"]
 
-    with pytest.raises(HarnessError, match=r"a leg is not whole: .*kind"):
+    with pytest.raises(HarnessError, match=r"manifest\.json: legs\.0\.kind: Field required"):
         load_migration(run.write(tmp_path / "run"))
+
+
+RUBBISH = {
+    "rows.0": {"rows": ["a"]},
+    "legs": {"legs": 3},
+    "versions": {"versions": [1]},
+    "rules.urgent_limit_ms": {"rules": {"urgent_limit_ms": "soon"}},
+    "rules.urgent_limit": {"rules": {"urgent_limit": 5}},
+}
+
+
+@pytest.mark.parametrize("place", RUBBISH)
+def test_rubbish_in_a_manifest_is_inconclusive(place: str, tmp_path: Path) -> None:
+    """What is of another kind than it must be is named by its place, and decides nothing."""
+    run = good()
+    run.manifest.update(RUBBISH[place])
+    verdict = judge(run.write(tmp_path / "run"))
+
+    assert verdict.decision == INCONCLUSIVE
+    assert f"manifest.json: {place}: " in verdict.reason
+
+
+def test_rubbish_among_the_costs_is_inconclusive(tmp_path: Path) -> None:
+    """A line of the costs that is no JSON object makes the run unknown."""
+    folder = good().write(tmp_path / "run")
+    (folder / "metrics").mkdir(exist_ok=True)
+    (folder / "metrics" / "costs.jsonl").write_text("[1]\n")
+
+    assert judge(folder).decision == INCONCLUSIVE
 
 
 def test_a_loss_that_redis_shares_is_no_veto(tmp_path: Path) -> None:

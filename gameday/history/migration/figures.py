@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gameday.history.migration.folder import Leg, Migration, Step
+from gameday.history.migration.folder import Migration
+from gameday.history.migration.manifest import Leg, Step
 from gameday.history.migration.service import (
     at_once,
     order,

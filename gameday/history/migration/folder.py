@@ -6,88 +6,28 @@ The folder is told in docs/migration.md. What cannot be read, or does not fit to
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from gameday.errors import HarnessError, UsageError
 from gameday.history.journal import Line, events, read_journal
 from gameday.history.ledger import Ledger, read_ledger
-from gameday.history.migration.rules import RULES
+from gameday.history.migration.manifest import (
+    KIND,
+    RABBITMQ,
+    REDIS,
+    Leg,
+    Read,
+    Row,
+    Step,
+    read_manifest,
+)
 from gameday.history.migration.tasks import Tasks, build_tasks
-from gameday.history.run import SECOND_NS, corrupt
-
-KIND = "migration"
-REDIS, RABBITMQ = "redis", "rabbitmq"
-FAULT, SWEEP, TRAP, REHEARSED = "fault", "sweep", "trap", "rehearsal-step"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One broker with one setting: a line of every table."""
-
-    id: str
-    broker: str
-    setting: str
-    label: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One load on one row, from its first due task to its drain."""
-
-    id: str
-    row: str
-    kind: str
-    begin_ns: int
-    end_ns: int
-    fault: str | None = None
-    fault_ns: tuple[int, int] | None = None
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    offered: int = 0
-    workers: int = 0
-    concurrency: int = 0
-    prefetch: int = 0
-    mapped: bool = True
-
-    @property
-    def load(self) -> str:
-        """What it puts on its row: the kind, or the fault. The same on every row."""
-        return self.fault or self.kind
-
-    @property
-    def observed(self) -> str:
-        """What was seen of its fault from outside; empty where nobody saw it."""
-        return str(self.evidence.get("observed") or "") if self.fault_ns else ""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of the rehearsal, under load, without a fault or with one."""
-
-    step: str
-    scope: str
-    begin_ns: int
-    end_ns: int
-    completed: bool
-    fault: str | None = None
-    marks: Mapping[str, int] = field(default_factory=dict)
-    why_not: str = ""
-    from_row: str = ""
-    to_row: str = ""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """How a reader knows it."""
-        return f"{self.step} with {self.fault}" if self.fault else self.step
-
-
-Made = TypeVar("Made", Row, Leg, Step)
+from gameday.history.run import SECOND_NS, corrupt, whole_lines
 
 
 @dataclass(frozen=True)
@@ -152,36 +92,21 @@ def load_migration(folder: Path) -> Migration:
     if not is_migration(folder):
         raise UsageError(f"{folder} holds no migration; name a folder of `gameday migrate`")
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    rows = tuple(_made(Row, each) for each in manifest.get("rows") or ())
-    legs = tuple(_made(Leg, each) for each in manifest.get("legs") or ())
-    steps = tuple(_made(Step, each) for each in manifest.get("rehearsal") or ())
+    found = read_manifest(manifest)
     journal, wrong = read_journal(folder / "journal.jsonl")
-    scopes = [*(leg.id for leg in legs), *(step.scope for step in steps)]
+    scopes = [*(leg.id for leg in found.legs), *(step.scope for step in found.steps)]
     ledgers = _ledgers(folder / "history")
     drained = {scope: missing_drain(journal, scope) for scope in scopes}
     tasks = {
         scope: build_tasks(scope, ledgers.get(scope, []), drain_complete=not drained[scope])
         for scope in scopes
     }
-    every = [each for found in ledgers.values() for each in found]
-    problems = [*wrong, *_strange(manifest, scopes, rows, legs, every), *_torn(tasks)]
+    every = [each for mine in ledgers.values() for each in mine]
+    problems = [*wrong, *_strange(manifest, scopes, found, every), *_torn(tasks)]
     return Migration(
-        folder, manifest, {**RULES, **(manifest.get("rules") or {})}, rows, legs, steps, tasks,
-        drained, _costs(folder / "metrics" / "costs.jsonl"), journal, tuple(problems),
+        folder, manifest, found.rules, found.rows, found.legs, found.steps, tasks, drained,
+        whole_lines(folder / "metrics" / "costs.jsonl"), journal, tuple(problems),
     )  # fmt: skip
-
-
-def _made(kind: type[Made], value: Mapping[str, Any]) -> Made:
-    """Make a value of the manifest's; what it does not name stays as it is by default."""
-    names = {each.name for each in fields(kind)}
-    given = {name: each for name, each in value.items() if name in names and each is not None}
-    if isinstance(given.get("fault_ns"), list):
-        given["fault_ns"] = tuple(given["fault_ns"])
-    try:
-        return kind(**given)
-    except TypeError as error:
-        what = f"manifest.json: a {kind.__name__.lower()} is not whole: {error}"
-        raise HarnessError(what) from error
 
 
 def _ledgers(folder: Path) -> dict[str, list[Ledger]]:
@@ -210,12 +135,11 @@ def missing_drain(journal: Iterable[Line], scope: str) -> str:
 
 
 def _strange(
-    manifest: Mapping[str, Any], scopes: list[str], rows: Iterable[Row], legs: Iterable[Leg],
-    ledgers: Iterable[Ledger],
+    manifest: Mapping[str, Any], scopes: list[str], read: Read, ledgers: Iterable[Ledger]
 ) -> list[str]:  # fmt: skip
     """Return what cannot be: a strange run, a scope or a row that nobody knows, broken records."""
-    names = {row.id for row in rows}
-    found = [f"leg {leg.id} is of a row {leg.row} that is not there" for leg in legs
+    names = {row.id for row in read.rows}
+    found = [f"leg {leg.id} is of a row {leg.row} that is not there" for leg in read.legs
              if leg.row not in names]  # fmt: skip
     found += [f"two legs or steps share the scope {scope}" for scope in sorted(set(scopes))
               if scopes.count(scope) > 1]  # fmt: skip
@@ -242,9 +166,3 @@ def _torn(tasks: Mapping[str, Tasks]) -> list[str]:
             found.append(f"{scope}: {int(early.sum())} publishes were answered before they were "
                          "made")  # fmt: skip
     return found
-
-
-def _costs(path: Path) -> tuple[Mapping[str, Any], ...]:
-    """Read what the processes cost; a torn last line is left out."""
-    texts = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
-    return tuple(json.loads(text) for text in texts)

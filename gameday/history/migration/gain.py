@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gameday.history.migration.figures import urgent
-from gameday.history.migration.folder import Leg, Migration
+from gameday.history.migration.folder import Migration
+from gameday.history.migration.manifest import Leg
 from gameday.history.migration.tasks import Fate
 from gameday.history.statistics import percentile
 

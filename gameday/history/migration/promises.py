@@ -8,7 +8,7 @@ import numpy as np
 from gameday.history.checks.urgency import saved_interval
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.migration.figures import counted, urgent
-from gameday.history.migration.folder import FAULT, SWEEP, TRAP, Leg, Migration
+from gameday.history.migration.folder import Migration
 from gameday.history.migration.gain import (
     LEAST_STRETCHES,
     STRETCH_NS,
@@ -18,6 +18,7 @@ from gameday.history.migration.gain import (
     sample,
 )
 from gameday.history.migration.judged import Judged
+from gameday.history.migration.manifest import FAULT, SWEEP, TRAP, Leg
 from gameday.history.migration.service import Order, Saved, at_once, order, saved
 from gameday.history.migration.tasks import Fate, Tasks
 from gameday.history.statistics import percentile_interval, wilson

@@ -5,8 +5,9 @@ from typing import Any
 
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.migration.figures import counts
-from gameday.history.migration.folder import Migration, Step
+from gameday.history.migration.folder import Migration
 from gameday.history.migration.judged import Judged
+from gameday.history.migration.manifest import Step
 from gameday.history.migration.service import without_confirm_s, without_start_s
 from gameday.history.migration.tasks import Fate
 from gameday.history.statistics import wilson

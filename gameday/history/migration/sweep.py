@@ -5,8 +5,9 @@ from typing import Any
 
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.migration.figures import leg_figures
-from gameday.history.migration.folder import SWEEP, Migration
+from gameday.history.migration.folder import Migration
 from gameday.history.migration.judged import Judged
+from gameday.history.migration.manifest import SWEEP
 
 LEAST_SETTINGS = 2
 

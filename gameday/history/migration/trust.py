@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from gameday.history.finding import Finding, Status, unknown
-from gameday.history.migration.folder import FAULT, SWEEP, TRAP, Leg, Migration
+from gameday.history.migration.folder import Migration
 from gameday.history.migration.judged import Judged
+from gameday.history.migration.manifest import FAULT, SWEEP, TRAP, Leg
 from gameday.history.statistics import percentile
 
 

@@ -136,7 +136,9 @@ def _head(manifest: Mapping[str, Any], decision: str, reason: str) -> dict[str, 
 
 def _unreadable(folder: Path, reason: str) -> Verdict:
     """Return the verdict on a folder whose records cannot be read: nothing can be told."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    raw = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = {name: raw[name] for name in ("run", "system", "suite")
+                if isinstance(raw.get(name), str)}  # fmt: skip
     nothing = Migration(folder, manifest, {}, (), (), (), {}, {}, (), (), ())
     criterion = row(nothing, Judged("records", "", "Records-Whole", unknown(reason)))
     document = {

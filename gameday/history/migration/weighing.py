@@ -6,8 +6,9 @@ Every sentence has a size that was measured; what was not measured is not weighe
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gameday.history.migration.folder import SWEEP, TRAP, Migration
+from gameday.history.migration.folder import Migration
 from gameday.history.migration.judged import REQUIREMENTS
+from gameday.history.migration.manifest import SWEEP, TRAP
 from gameday.history.statistics import lossy_episode_at_most
 
 Json = dict[str, Any]
