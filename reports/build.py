@@ -7,11 +7,9 @@ decision is `verdict.json`'s, and a run without one is INCONCLUSIVE.
 
 from pathlib import Path
 
-from gameday.errors import UsageError
 from reports.document import Document, Section
-from reports.html import write_html
+from reports.files import write_files
 from reports.junit import write_junit
-from reports.markdown import write_markdown
 from reports.material import Json, Material, load_material
 from reports.requirements import claimed
 from reports.sections.banner import banner
@@ -42,17 +40,7 @@ def write_report(folder: Path) -> Path:
     junit = write_junit(
         material.name, document.banner.decision, material.criteria, claimed(material)
     )
-    page = folder / "report.html"
-    try:
-        page.write_text(write_html(document), encoding="utf-8")
-        (folder / "summary.md").write_text(write_markdown(document), encoding="utf-8")
-        (folder / "junit.xml").write_text(junit, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{folder}: the report cannot be written ({error.strerror}); copy the folder to where "
-            "you may write, and run `gameday report` on the copy"
-        ) from error
-    return page
+    return write_files(folder, document, junit)
 
 
 def build(material: Material) -> Document:

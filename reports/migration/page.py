@@ -6,11 +6,9 @@ those of the game day's report.
 
 from pathlib import Path
 
-from gameday.errors import UsageError
 from reports.document import Banner, Cell, Document, Tile
-from reports.html import write_html
+from reports.files import write_files
 from reports.junit import write_junit
-from reports.markdown import write_markdown
 from reports.migration.criteria import criteria, criterion_link
 from reports.migration.evidence import provenance, rules, untested
 from reports.migration.hardship import faults, rehearsal
@@ -40,17 +38,7 @@ def write_page(folder: Path, document: Json) -> Path:
     built = build(subject)
     found = subject.document
     junit = write_junit(built.run, found["decision"], found["criteria"], found["claimed_ids"])
-    page = folder / PAGE
-    try:
-        page.write_text(write_html(built), encoding="utf-8")
-        (folder / "summary.md").write_text(write_markdown(built), encoding="utf-8")
-        (folder / "junit.xml").write_text(junit, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{folder}: the report cannot be written ({error.strerror}); copy the folder to where "
-            "you may write, and run `gameday report` on the copy"
-        ) from error
-    return page
+    return write_files(folder, built, junit)
 
 
 def build(subject: Subject) -> Document:

@@ -1,6 +1,7 @@
 """What the report's tests share: judged run folders, and the page's tags without a browser."""
 
 import json
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -51,6 +52,19 @@ class Page(HTMLParser):
     def values(self, name: str) -> list[str]:
         """Return the values of an attribute, in order."""
         return [value for _, own, value in self.attributes if own == name]
+
+    def outside(self, markup: str) -> list[str]:
+        """Return what points or loads from outside the page."""
+        links = [each for name in ("href", "src", "xlink:href") for each in self.values(name)]
+        found = [link for link in links if not link.startswith(("#", "data:,"))]
+        found += [name for name in ("script", "img", "iframe") if self.tags[name]]
+        return found + re.findall(r"url\((?!#)|@import|https?:", markup)
+
+    def broken_links(self) -> list[str]:
+        """Return the fragments that lead nowhere, and the ids that are given twice."""
+        ids = Counter(self.values("id"))
+        wanted = {link[1:] for link in self.values("href") if link.startswith("#")}
+        return sorted(wanted - ids.keys()) + [name for name, times in ids.items() if times > 1]
 
     @property
     def text(self) -> str:
