@@ -71,8 +71,8 @@ STOP_APP = Scenario(
 
 PAUSE_LEADER = Scenario(
     name="pause-leader",
-    claim="The node that leads the queues stands still for a moment, shorter than anybody's "
-    "failure detector, and goes on: nothing is lost.",
+    claim="The node that leads the queues stands still for some seconds and goes on, whether its "
+    "peers have dropped it meanwhile or not: nothing is lost.",
     for_s=1,
     recover_s=12,
     faults=lambda cast: (cast.entry("pause_node", cast.leader),),
