@@ -90,7 +90,9 @@ def is_migration(folder: Path) -> bool:
 def load_migration(folder: Path) -> Migration:
     """Read a folder; `UsageError` when it is none, `HarnessError` when it cannot be judged."""
     if not is_migration(folder):
-        raise UsageError(f"{folder} holds no migration; name a folder of `gameday migrate`")
+        raise UsageError(
+            f"{folder} holds no migration; name one whose manifest.json is of kind `migration`"
+        )
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     found = read_manifest(manifest)
     journal, wrong = read_journal(folder / "journal.jsonl")

@@ -157,7 +157,7 @@ def costs(migration: Migration, table: Rows) -> list[Json]:
 
 
 RUN = "gameday run {system} --suite full judges it, or says why not"
-MIGRATE = "gameday migrate {system} --suite full"
+LEG = "play a leg that shows it: docs/migration.md"
 SUITE = "make test: it is a property of the test suite"
 NOT_HERE = {
     "05": ("whether queues are as declared after a failure", RUN),
@@ -180,7 +180,7 @@ def untested(migration: Migration, answered: set[str]) -> list[Json]:
     found = [dict(each) for each in migration.manifest.get("untested") or ()]
     named = {str(each.get("id")) for each in found} | answered
     numbers = sorted(set(REQUIREMENTS.values()))
-    missing = dict.fromkeys(numbers, ("no leg of this run shows it", MIGRATE))
+    missing = dict.fromkeys(numbers, ("no leg of this run shows it", LEG))
     missing |= NOT_HERE if system == "evaluations" else {}
     found += [
         {"id": f"{system}-{number}", "reason": reason, "how": how.format(system=system)}
