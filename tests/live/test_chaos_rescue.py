@@ -21,6 +21,7 @@ from chaos.rescue import open_faults
 from chaos.watchdog import guarded, watchdog_of
 from gameday.clusters import limits
 from gameday.clusters.broker import Broker
+from gameday.clusters.cluster import CLIENT_DOORS
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.processes import is_alive, reference
 from gameday.clusters.wait import wait_until
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[2]
 LIGHT = (Entry(kind="disk_alarm", target="r1"), Entry(kind="cut_clients", target="r2"))
 HEAVY = (Entry(kind="isolate", target="r3"), Entry(kind="kill_node", target="r2"))
+DOORS_OF_R2 = sorted(f"{door}-r2" for door in CLIENT_DOORS)
 LIGHT_POINTS = 14
 HEAVY_POINTS = 14
 
@@ -154,7 +156,7 @@ def test_the_watchdog_of_a_killed_runner_puts_all_right(
     assert watchdog is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(watchdog.pid, number)
-    assert cluster.disabled_proxies() == ["clients-r2", "consumers-r2", "producers-r2"]
+    assert cluster.disabled_proxies() == DOORS_OF_R2
 
     process.kill()
     died_at = time.monotonic()
@@ -213,7 +215,7 @@ def test_a_run_that_lives_is_left_alone(cluster: LocalCluster, runner: Runner) -
     report = heal(state_dir=runner.state_dir)
 
     assert any("is alive" in sentence for sentence in report.sentences)
-    assert cluster.disabled_proxies() == ["clients-r2", "consumers-r2", "producers-r2"]
+    assert cluster.disabled_proxies() == DOORS_OF_R2
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(60) == 0
