@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Redis, for a migration from it, which is judged but not played yet: the installed one, else
-# Debian's or Ubuntu's package, without starting its service. Without it everything else works, so a machine that cannot have it goes on.
+# Debian's or Ubuntu's package, without starting its service. Without it everything else works, so
+# a machine that cannot have it goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/steps.sh
