@@ -107,7 +107,7 @@ def _mend_links(cluster: LocalCluster, where: str, done: Rescue) -> None:
 
 
 def _wake_node(cluster: LocalCluster, node: str, where: str, done: Rescue) -> None:
-    """Start a dead node, and let a suspended one go on."""
+    """Start a dead node, let a suspended one go on, and restart one that is stranded."""
     pid = cluster.process_id(node)
     if pid is None:
         cluster.start(node)
@@ -115,6 +115,10 @@ def _wake_node(cluster: LocalCluster, node: str, where: str, done: Rescue) -> No
     elif probes.process_state(pid) == "T":
         cluster.resume(node)
         done.say(f"{where}: let {node} go on, which was suspended.")
+    elif node in probes.stranded(cluster):
+        cluster.kill(node)
+        cluster.start(node)
+        done.say(f"{where}: restarted {node}, whose application was down.")
 
 
 def heal_or_refuse(state_dir: Path) -> HealReport:

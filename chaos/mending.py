@@ -58,15 +58,18 @@ def mend_everything(cluster: Target, _values: Values) -> None:
 
 
 def rejoin(cluster: Target, values: Values) -> None:
-    """Mend every link and restart the node: what an operator does when a partition stays."""
+    """Mend every link and restart the node: what an operator does when a partition stays.
+
+    Where nodes are stranded it is those: their application is down, and nobody will start it.
+    """
     cluster.mend_all()
-    node = values["node"]
-    if cluster.is_running(node):
-        try:
-            cluster.stop(node)
-        except HarnessError:
-            cluster.kill(node)
-    cluster.start(node, wait=False)
+    for node in probes.stranded(cluster) or [values["node"]]:
+        if cluster.is_running(node):
+            try:
+                cluster.stop(node)
+            except HarnessError:
+                cluster.kill(node)
+        cluster.start(node, wait=False)
 
 
 def links_back(cluster: Target, values: Values) -> Seen:
@@ -76,7 +79,7 @@ def links_back(cluster: Target, values: Values) -> Seen:
     seen = probes.whole(cluster)
     passing = all(answer == probes.ANSWERED for answer in answers.values())
     evidence = {"links": answers, **({"toxics": left} if left else {}), **seen.evidence}
-    return Seen(passing and not left and seen.yes, evidence)
+    return Seen(passing and not left and seen.yes, evidence, hopeless=seen.hopeless)
 
 
 def doors_of(values: Values) -> tuple[Door, ...]:

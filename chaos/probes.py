@@ -8,6 +8,7 @@ connection about a port, the alarm list about an alarm. A probe may raise `Harne
 import socket
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from chaos.revert import Seen, Target
@@ -49,6 +50,17 @@ CONNECTIONS = (
 )
 """Which process of a node holds its connection to each peer: another one after a reconnect."""
 
+STRANDED = (
+    "not rabbit:is_running() andalso whereis(rabbit_boot) =:= undefined"
+    " andalso whereis(rabbit_outside_app_process) =:= undefined"
+    " andalso element(1, init:get_status()) =:= started"
+    " andalso element(1, erlang:statistics(wall_clock)) > 10000"
+)
+"""A node's application is down, and none of its processes boots it or waits for a majority to.
+
+Both paused minorities and nodes that boot are excepted: those come back by themselves.
+"""
+
 CALL_WITHIN_S = 25.0
 
 ANSWERED = "answered"
@@ -67,12 +79,36 @@ def running(seen: dict[str, NodeView | None]) -> dict[str, list[str]]:
 
 
 def whole(cluster: Target) -> Seen:
-    """Whether every node runs in every node's view, and none notes a partition."""
+    """Whether every node runs in every node's view, and none notes a partition.
+
+    A node that is stranded makes it hopeless: it has to be restarted.
+    """
     seen = views(cluster)
     everybody = frozenset(cluster.nodes)
     parted = {node: view.partitions for node, view in seen.items() if view and view.partitions}
     yes = not parted and all(view and view.running == everybody for view in seen.values())
-    return Seen(yes, {"views": running(seen), **({"partitions": parted} if parted else {})})
+    idle = [node for node, view in seen.items() if view and not view.serving]
+    left = [node for node in idle if is_stranded(cluster, node)]
+    evidence = {
+        "views": running(seen), **({"partitions": parted} if parted else {}),
+        **({"stranded": left} if left else {}),
+    }  # fmt: skip
+    return Seen(yes, evidence, hopeless=bool(left))
+
+
+def is_stranded(cluster: Target, node: str) -> bool:
+    """Whether a node's Erlang runs, its application does not, and nobody will start it."""
+    return cluster.evaluate(node, STRANDED, timeout_s=ASK_WITHIN_S) == "true"
+
+
+def stranded(cluster: Target) -> list[str]:
+    """Return the nodes that are stranded; one that does not answer is not known to be."""
+    found = []
+    for node in cluster.nodes:
+        with suppress(HarnessError):
+            if is_stranded(cluster, node):
+                found.append(node)
+    return found
 
 
 def over_link(cluster: Target, link: Link) -> str:

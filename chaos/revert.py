@@ -45,10 +45,14 @@ class Revert:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look from outside showed: whether it is as expected, and the evidence."""
+    """What a look from outside showed: whether it is as expected, and the evidence.
+
+    `hopeless` says that it will not come to be so by itself, so that no more looks are of use.
+    """
 
     yes: bool
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    hopeless: bool = False
 
     def __bool__(self) -> bool:
         return self.yes

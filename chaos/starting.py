@@ -22,11 +22,16 @@ def start_nodes(cluster: Target, values: Values) -> None:
 
 
 def restart_nodes(cluster: Target, values: Values) -> None:
-    """Kill nodes that started and never joined, then start them once more."""
-    for node in values["nodes"]:
+    """Kill nodes that started and never joined, then start them once more.
+
+    Where others are stranded it is those: the nodes that were struck wait for them, and a minority
+    that paused and could not start again when its peers came back stays so for good.
+    """
+    nodes = probes.stranded(cluster) or values["nodes"]
+    for node in nodes:
         if cluster.is_running(node):
             cluster.kill(node)
-    start_nodes(cluster, values)
+    start_nodes(cluster, {"nodes": [*nodes, *(n for n in values["nodes"] if n not in nodes)]})
 
 
 def nodes_back(cluster: Target, values: Values) -> Seen:
@@ -35,7 +40,8 @@ def nodes_back(cluster: Target, values: Values) -> Seen:
     if None in pids.values():
         start_nodes(cluster, values)
     seen = probes.whole(cluster)
-    return Seen(seen.yes and None not in pids.values(), {**seen.evidence, "pids": pids})
+    yes = seen.yes and None not in pids.values()
+    return Seen(yes, {**seen.evidence, "pids": pids}, hopeless=seen.hopeless)
 
 
 def start_app(cluster: Target, values: Values) -> None:
@@ -75,8 +81,15 @@ def rejoin_node(cluster: Target, values: Values) -> None:
 
 
 def rejoin_empty(cluster: Target, values: Values) -> None:
-    """Begin again with a node that has nothing: what it had was to be lost in any case."""
+    """Begin again with a node that has nothing: what it had was to be lost in any case.
+
+    Others that are stranded are restarted first, for it joins by them.
+    """
     node = values["node"]
+    others = [each for each in probes.stranded(cluster) if each != node]
+    for each in others:
+        cluster.kill(each)
+    start_nodes(cluster, {"nodes": others})
     if cluster.is_running(node):
         cluster.kill(node)
     cluster.wipe(node)

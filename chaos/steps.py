@@ -220,18 +220,19 @@ def _try(
 
 
 def look(at_it: Callable[[], Seen], within_s: float) -> Seen:
-    """Look until it is as expected; after the time is up, return what was seen last."""
+    """Look until it is as expected, or hopeless; when time is up, return what was seen last."""
     last = Seen(yes=False)
 
-    def seen_now() -> Seen | NotYet:
+    def decided() -> bool | NotYet:
         nonlocal last
         last = at_it()
-        return last or NotYet(dict(last.evidence))
+        return last.yes or last.hopeless or NotYet(dict(last.evidence))
 
     try:
-        return wait_until(seen_now, within_s, "a fault's effect", poll_ms=100, errors=TROUBLE)
+        wait_until(decided, within_s, "a fault's effect", poll_ms=100, errors=TROUBLE)
     except HarnessError as error:
         return Seen(yes=False, evidence={**last.evidence, "not_seen": str(error)})
+    return last
 
 
 def open_faults(lines: tuple[dict[str, Any], ...]) -> tuple[Open, ...]:

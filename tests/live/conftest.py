@@ -22,7 +22,7 @@ from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster, local_cluster
 from gameday.clusters.release import find_release
 from gameday.clusters.settings import BrokerSettings
-from gameday.errors import UsageError
+from gameday.errors import HarnessError, UsageError
 
 QUICK = BrokerSettings(
     advanced="{aten, [{poll_interval, 1000}]}",
@@ -108,16 +108,38 @@ def own(site: Site, vhost: str) -> Site:
     return replace(site, vhost=vhost)
 
 
+SERVES_WITHIN_S = 40
+
+
 def put_right(cluster: LocalCluster) -> None:
-    """Mend links, wake and start nodes, restore limits, and wait until all is healthy."""
+    """Mend links, wake and start nodes, restore limits, and wait until all is healthy.
+
+    A node that does not come to serve is restarted, and all are when a partition stays: one test
+    that broke the cluster must not fail all that follow.
+    """
     cluster.mend_all()
     for node in cluster.nodes:
         if cluster.is_running(node):
             cluster.resume(node)
         else:
-            cluster.start(node)
+            cluster.start(node, wait=False)
     facts = Broker(cluster)
+    try:
+        for node in cluster.nodes:
+            cluster.wait_serving(node, SERVES_WITHIN_S)
+            facts.restore_limits(node, cluster.own_limits(node))
+        facts.wait_healthy(60)
+    except HarnessError:
+        restart_all(cluster)
+
+
+def restart_all(cluster: LocalCluster) -> None:
+    """Kill every node and start it again: its limits, too, are then its own."""
+    for node in cluster.nodes:
+        if cluster.is_running(node):
+            cluster.kill(node)
+    for node in cluster.nodes:
+        cluster.start(node, wait=False)
     for node in cluster.nodes:
         cluster.wait_serving(node)
-        facts.restore_limits(node, cluster.own_limits(node))
-    facts.wait_healthy(60)
+    Broker(cluster).wait_healthy(60)

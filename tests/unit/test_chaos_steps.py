@@ -188,6 +188,30 @@ def test_a_failing_revert_falls_back(tmp_path: Path) -> None:
     assert "revert failed on purpose" in reverted["evidence"]["trouble"]
 
 
+def test_what_is_hopeless_is_not_waited_for(tmp_path: Path) -> None:
+    """Looks end at once where nothing will heal by itself; the other way is taken, and kept."""
+    looks: list[bool] = []
+
+    def mended_only(cluster: Target, values: Mapping[str, Any]) -> Seen:
+        mended = toy(cluster).parts["c"] == 7
+        looks.append(mended)
+        return Seen(mended, {"looks": len(looks)}, hopeless=not mended)
+
+    def mend(cluster: Target, _values: Mapping[str, Any]) -> None:
+        toy(cluster).parts["c"] = 7
+
+    site = site_of(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "toy", Recipe(RECIPE.revert, mended_only, 60, mend))
+        with Shift("a").inject(site):
+            pass
+
+    assert looks == [False, True]
+    restored = read(site.journal.path)[-1]
+    assert restored["step"] == "restored"
+    assert restored["evidence"]["not_by_itself"] == {"looks": 1}
+
+
 def test_what_cannot_be_undone_is_loud(tmp_path: Path) -> None:
     """A fault that stays is `not_restored`, raised, and still open for somebody to heal."""
     site = site_of(tmp_path, cluster=Toy(failures={"revert": 999}))
