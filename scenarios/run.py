@@ -38,12 +38,13 @@ from scenarios.attached import AttachedFacts
 from scenarios.boots import boot_where_claimed
 from scenarios.finish import drain, heal
 from scenarios.game import Game
+from scenarios.needs import needs_of
 from scenarios.options import Options, parse_variables
 from scenarios.prepare import prepare
 from scenarios.screen import Screen
 from scenarios.stage import VHOST_PREFIX, Stage, open_stage
 from scenarios.steady import steady
-from scenarios.suites import choose_plan, needs_clocks, plan_length_s
+from scenarios.suites import choose_plan, plan_length_s, whole_plan
 from scenarios.trouble import trouble
 from scenarios.writing import write_manifest_of
 
@@ -76,7 +77,7 @@ def run(options: Options, screen: Screen) -> Ended:
         with interrupts.handled(), screen, ExitStack() as stack:
             stage = open_stage(
                 stack, contract, options, folder, state_dir, interrupts, screen,
-                clocks=needs_clocks(contract, options),
+                needs=needs_of(whole_plan(contract, options)),
             )  # fmt: skip
             _on_stage(stack, replace(stage, values=loaded.values), options, screen)
     except KeyboardInterrupt:
@@ -100,7 +101,7 @@ def loaded_of(options: Options) -> Loaded:
     contract = loaded.contract
     if options.alternative:
         contract = with_alternative(contract, options.alternative)
-    clocks = needs_clocks(contract, options)
+    clocks = needs_of(whole_plan(contract, options)).clocks
     if options.cluster == "local":
         find_release(options.broker)
         if clocks:

@@ -18,6 +18,7 @@ from gameday.contracts.variables import Value
 from gameday.traffic.link import Target
 from scenarios.attached import AttachedFacts
 from scenarios.crew import ONE_CONSUMER, ONE_PRODUCER
+from scenarios.needs import Needs, enable_other_flags, with_needs
 from scenarios.options import Options
 from scenarios.screen import Screen
 from scenarios.settings import broker_settings
@@ -63,19 +64,20 @@ def open_stage(
     interrupts: Interrupts,
     screen: Screen,
     *,
-    clocks: bool = False,
+    needs: Needs,
 ) -> Stage:
     """Start a cluster, or attach to one; the stack ends what was started."""
     vhost = f"{VHOST_PREFIX}{folder.name}"
     if options.cluster == "attached":
         return _attached(stack, contract, folder, state_dir, vhost, interrupts)
     version = find_release(options.broker).version
-    settings = broker_settings(contract, version, options.broker_settings)
+    settings = with_needs(broker_settings(contract, version, options.broker_settings), needs)
     cluster = start_local(
         settings, broker=options.broker, nodes=contract.nodes, state_dir=state_dir,
-        clocks=clocks, progress=screen.step,
+        clocks=needs.clocks, progress=screen.step,
     )  # fmt: skip
     stack.callback(_close, cluster, folder, interrupts, screen)
+    enable_other_flags(cluster, needs)
     user = _clients(cluster, vhost)
     doors = {role: _targets(cluster, vhost, user, door) for role, door in DOORS.items()}
     base = cluster.record.ports.base

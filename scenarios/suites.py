@@ -50,10 +50,9 @@ def choose_plan(contract: Contract, options: Options, powers: Iterable[str]) -> 
     return plan
 
 
-def needs_clocks(contract: Contract, options: Options) -> bool:
-    """Whether what is asked for has a clock jump, so that nodes must be started for it."""
-    plan = choose_plan(contract, options, ALL_POWERS)
-    return any(fault.kind == "jump_clock" for each in plan.episodes for fault in each.faults)
+def whole_plan(contract: Contract, options: Options) -> Plan:
+    """Return what is asked for, before any cluster is known: as one with every power plays it."""
+    return choose_plan(contract, options, ALL_POWERS)
 
 
 def plan_length_s(plan: Plan) -> float:

@@ -2,7 +2,8 @@
 
 From the ledgers of runs that were played and decided: what fell due from an episode's beginning
 until the next one's. `docs/found.json` keeps the newest run of each episode, system, design and
-version; `python -m tests.write_faults` shows it. An episode of several kinds counts for each.
+version; `python -m tests.write_faults` shows it. An episode of several kinds counts for each. What
+belongs to a control alone strikes its messages only: what it lost of them is noted, as it should.
 """
 
 import json
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from gameday.history.checks.controls import judge_controls
+from gameday.history.harm import CONTROL_FOR
 from gameday.history.journal import Episode
 from gameday.history.outcomes import Outcome
 from gameday.history.records import Result
@@ -21,6 +24,8 @@ from gameday.history.verdicts import Verdict
 
 FOUND = Path(__file__).parent.parent / "docs" / "found.json"
 LOSSES = (Verdict.LOST, Verdict.LOST_AFTER_DELIVERY)
+CONTROLS_OWN = "swallow_then_close"
+"""The kind of fault that strikes no client of a system, but that of one control."""
 
 
 def note(run: Run, known: dict[str, Any]) -> None:
@@ -39,6 +44,13 @@ def note(run: Run, known: dict[str, Any]) -> None:
             place = f"{scenario}, {run.contract.system}, {design}"
             so_far = fresh.setdefault((kind, place), dict.fromkeys(counts, 0))
             fresh[kind, place] = {name: so_far[name] + counts[name] for name in counts}
+    for control in judge_controls(run):
+        if control.caught and control.name == CONTROL_FOR[CONTROLS_OWN]:
+            place = f"{control.name}, beside {run.contract.system}, {design}"
+            fresh[CONTROLS_OWN, place] = {
+                "episodes": 1, "confirmed": control.fault, "lost": control.fault_lost,
+                "dead_letters_missing": 0, "handled_again": 0,
+            }  # fmt: skip
     for (kind, place), counts in fresh.items():
         known.setdefault(kind, {}).setdefault(run.version, {})[place] = counts
 

@@ -43,6 +43,11 @@ def set_plugins(ctl: Ctl, node: str, names: list[str]) -> None:
         raise HarnessError(f"{node} did not take the plugins {names}: {answer[:200]}")
 
 
+def known_flags(ctl: Ctl, node: str) -> list[str]:
+    """Return the feature flags that the node knows, enabled or not."""
+    return sorted(_words(ctl, node, "maps:keys(rabbit_feature_flags:list(all))"))
+
+
 def flag_is_enabled(ctl: Ctl, node: str, flag: str) -> bool:
     """Whether a feature flag is enabled, as the node knows it."""
     return ctl.evaluate(node, f"rabbit_feature_flags:is_enabled({atom(flag)})") == "true"

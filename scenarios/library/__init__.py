@@ -9,6 +9,7 @@ from scenarios.library.clients import (
     OVERLOAD,
     POISON,
     REPLAY,
+    RETRY_STORM,
     WORKER_KILLED,
     WORKER_SIGTERM,
     WORKER_SLOW,
@@ -21,6 +22,13 @@ from scenarios.library.doors import (
     PRODUCERS_LATE,
 )
 from scenarios.library.hosts import CREDENTIALS_ROTATED, WRONG_NAME
+from scenarios.library.limits import (
+    DISK_FULL,
+    FILES_EXHAUSTED,
+    MESSAGES_EXPIRE,
+    MESSAGES_TOO_LARGE,
+    QUEUE_OVERFLOWS,
+)
 from scenarios.library.links import (
     ONE_LINK,
     PARTITION_RESET,
@@ -31,18 +39,25 @@ from scenarios.library.links import (
 from scenarios.library.nodes import (
     CLOCK_JUMP,
     FLAP_LEADER,
+    FORGET_LEADER,
     KILL_ALL,
     KILL_FOLLOWER,
     KILL_LEADER,
     KILL_MAJORITY,
     OUTAGE,
     PAUSE_LEADER,
+    RESTART_IN_ORDER,
     ROLLING_RESTART,
     STOP_APP,
     STOP_LEADER,
     WIPE_LEADER,
 )
-from scenarios.library.operators import BINDING_REMOVED
+from scenarios.library.operators import (
+    BINDING_REMOVED,
+    EXCHANGE_REMOVED,
+    PLUGIN_DISABLED,
+    POLICY_CHANGED,
+)
 from scenarios.library.together import ALARM_IN_PARTITION
 from scenarios.scenario import Scenario
 
@@ -71,6 +86,7 @@ SCENARIOS = (
     WORKER_WEDGED,
     WORKER_SLOW,
     CONSUMER_CANCELLED,
+    RETRY_STORM,
     KILL_ALL,
     OUTAGE,
     KILL_FOLLOWER,
@@ -81,7 +97,9 @@ SCENARIOS = (
     CLOCK_JUMP,
     FLAP_LEADER,
     ROLLING_RESTART,
+    RESTART_IN_ORDER,
     WIPE_LEADER,
+    FORGET_LEADER,
     ONE_LINK,
     SLOW_LINKS,
     STALLING_LINKS,
@@ -90,6 +108,14 @@ SCENARIOS = (
     CONSUMERS_NARROW,
     ONE_SERVICE_CUT,
     BINDING_REMOVED,
+    EXCHANGE_REMOVED,
+    POLICY_CHANGED,
+    PLUGIN_DISABLED,
+    QUEUE_OVERFLOWS,
+    MESSAGES_EXPIRE,
+    MESSAGES_TOO_LARGE,
+    FILES_EXHAUSTED,
+    DISK_FULL,
     ALARM_IN_PARTITION,
     WRONG_NAME,
     CREDENTIALS_ROTATED,

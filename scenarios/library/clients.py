@@ -99,3 +99,12 @@ POISON = Scenario(
     recover_s=4,
     faults=lambda cast: (cast.entry("poison", cast.target, count=60),),
 )
+
+RETRY_STORM = Scenario(
+    name="retry-storm",
+    claim="What the workers of a queue call is down, so that each message fails but on its last "
+    "try: several times the work, no message given up, and the backlog goes when it is over.",
+    for_s=6,
+    recover_s=14,
+    faults=lambda cast: (cast.entry("retry_storm", cast.target),),
+)

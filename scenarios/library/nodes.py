@@ -113,3 +113,21 @@ WIPE_LEADER = Scenario(
     recover_s=20,
     faults=lambda cast: (cast.entry("wipe_node", cast.leader),),
 )
+
+FORGET_LEADER = Scenario(
+    name="forget-leader",
+    claim="The node that leads the queues is taken out of the cluster, and joins again, empty: its "
+    "copies are made anew, and nothing that was confirmed is lost.",
+    for_s=5,
+    recover_s=20,
+    faults=lambda cast: (cast.entry("forget_node", cast.leader),),
+)
+
+RESTART_IN_ORDER = Scenario(
+    name="restart-in-order",
+    claim="All nodes are stopped in good order and started again, the first to go first, which "
+    "waits for the others: when all are back, what was confirmed is still there.",
+    for_s=1,
+    recover_s=25,
+    faults=lambda cast: (cast.entry("restart_in_order", cast.leader),),
+)

@@ -5,7 +5,7 @@ from typing import Any
 
 from gameday.history.run import load_run
 from tests.fakes import simulate
-from tests.write_found import note
+from tests.write_found import CONTROLS_OWN, note
 
 
 def found(folder: Path, bug: str | None = None) -> dict[str, Any]:
@@ -21,8 +21,10 @@ def test_a_sound_run_lost_nothing_under_any_fault(tmp_path: Path) -> None:
 
     assert set(known) == {
         "kill_node", "partition_reset", "partition_silent", "disk_alarm", "kill_client",
+        CONTROLS_OWN,
     }  # fmt: skip
-    rows = [row for versions in known.values() for places in versions.values()
+    own = {kind: versions for kind, versions in known.items() if kind != CONTROLS_OWN}
+    rows = [row for versions in own.values() for places in versions.values()
             for row in places.values()]  # fmt: skip
     assert all(row["confirmed"] > 0 for row in rows)
     assert not any(row["lost"] or row["dead_letters_missing"] for row in rows)
@@ -38,6 +40,16 @@ def test_a_loss_is_counted_under_its_own_fault(tmp_path: Path) -> None:
 
     assert lost["kill_node"] > 0
     assert lost["disk_alarm"] == lost["kill_client"] == 0
+
+
+def test_what_strikes_a_control_alone_is_noted_with_its_losses(tmp_path: Path) -> None:
+    """Half of what the fake control published under its fault is lost, and nothing of it if not."""
+    versions = found(tmp_path / "caught")[CONTROLS_OWN]
+    ((place, row),) = next(iter(versions.values())).items()
+
+    assert place.startswith("control-no-confirms, beside sparki, ")
+    assert (row["confirmed"], row["lost"]) == (60, 30)
+    assert CONTROLS_OWN not in found(tmp_path / "missed", "control_not_caught")
 
 
 def test_a_newer_run_replaces_an_older_one_of_the_same_play(tmp_path: Path) -> None:

@@ -97,6 +97,16 @@ def test_every_scenario_can_be_chosen(name: str) -> None:
     assert set(chosen) == {"control", name}
 
 
+def test_an_operator_names_what_the_contract_has() -> None:
+    """The exchange that is removed is the target's binding's; a policy takes its queue alone."""
+    (removed,) = plan_of(scenario="exchange-removed").episodes[-1].faults
+    (changed,) = plan_of(scenario="policy-changed").episodes[-1].faults
+
+    assert removed.target == "dlx"
+    assert changed.parameters["pattern"] == "^builds$"
+    assert changed.parameters["definition"] == {"max-length": 20}
+
+
 def test_a_contracts_own_suite_is_played() -> None:
     """A contract's suite is played in its order, with its times, targets and parameters."""
     plays = (
