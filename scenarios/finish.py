@@ -11,11 +11,16 @@ from gameday.errors import HarnessError
 from scenarios.crew import run_drain
 from scenarios.game import Game
 from scenarios.prepare import note_health
+from scenarios.standstill import Moving
 
 CONFIRMS_WITHIN_S = 20.0
 HEALTHY_WITHIN_S = 90.0
 CONSUMERS_WITHIN_S = 60.0
 CLOSED_WITHIN_S = 75.0
+STILL_S = 25.0
+"""How long a gate's figures may stand still. What waits out a time to live is given that, too."""
+LATER_STILL_S = 8.0
+"""The same once an earlier gate stayed shut: what it waited for, later ones need as well."""
 WINDOW_S = 3.0
 DRAIN_WITHIN_S = 60.0
 
@@ -48,7 +53,14 @@ def _gate(game: Game, name: str, pass_through: Callable[[], str]) -> None:
         detail, ok = pass_through(), True
     except HarnessError as error:
         detail, ok = str(error), False
+        game.gates_shut += 1
     game.journal.append("drain", gate=name, ok=ok, detail=detail)
+
+
+def _moving(game: Game, question: Callable[[], bool | NotYet], more_s: float = 0.0) -> Moving:
+    """Give a gate up when what it waits for stands still."""
+    still_s = LATER_STILL_S if game.gates_shut else STILL_S + more_s
+    return Moving(question, still_s + game.counts_age_s, game.screen.now)
 
 
 def _patient(question: Callable[[], bool | NotYet]) -> Callable[[], bool | NotYet]:
@@ -99,7 +111,9 @@ def _healthy(game: Game) -> str:
         behind = [name for name, state in queues.items() if state.members != state.in_step]
         return NotYet(behind) if behind else True
 
-    wait_until(_patient(in_step), HEALTHY_WITHIN_S, "every copy of every queue in step")
+    wait_until(
+        _moving(game, _patient(in_step)), HEALTHY_WITHIN_S, "every copy of every queue in step"
+    )
     note_health(game, "drain")
     return f"after {took_s:.1f} s"
 
@@ -117,7 +131,8 @@ def _consumers_done(game: Game) -> str:
         return NotYet(left) if left else True
 
     within_s = CONSUMERS_WITHIN_S + game.passing_s
-    wait_until(_Held(game, _patient(done)), within_s, "the work queues empty", poll_ms=200)
+    held = _Held(game, _patient(done))
+    wait_until(_moving(game, held, game.passing_s), within_s, "the work queues empty", poll_ms=200)
     return "work queues empty, nothing unacknowledged"
 
 
@@ -132,7 +147,7 @@ def _closed(game: Game) -> str:
         return NotYet(f"{len(consumers)} consumers, {held}") if consumers or held else True
 
     wait_until(
-        _Held(game, _patient(gone)),
+        _moving(game, _Held(game, _patient(gone))),
         CLOSED_WITHIN_S,
         "no consumers, nothing unacknowledged",
         poll_ms=200,

@@ -49,6 +49,8 @@ class Game:
     lost_members: list[str] = field(default_factory=list)
     alone: dict[str, str] = field(default_factory=dict)
     proxy_restarts: int = 0
+    gates_shut: int = 0
+    """How many gates of the drain did not open so far."""
 
     @property
     def main_queue(self) -> str:

@@ -6,23 +6,18 @@ places -> surge -> intent .. observed -> the fault lasts -> reverted .. restored
 
 from chaos.plan import FILE_NAME, Episode, Plan, resolve
 from chaos.stop import refuse_beyond_budget
-from gameday.clusters.broker import Broker
-from gameday.clusters.leaders import move_leaders
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 from scenarios.diagnosing import note_diagnosis
 from scenarios.game import Game
+from scenarios.places import StoodStillError, on_node, take_places
 from scenarios.prepare import compare, note_health
 
 HEALTHY_WITHIN_S = 90.0
-LEADERS_WITHIN_S = 60.0
-PLACES_WITHIN_S = 20.0
 BACKLOG_WITHIN_S = 6.0
 PUBLISHES_WITHIN_S = 40.0
 QUIET = frozenset({"nothing", "poison", "replay", "wrong_name", "rotate_credentials"})
 """Kinds that break nothing for the load: they need no victim and no backlog."""
-FOLLOWS = frozenset({"kill_follower"})
-"""Kinds whose target must not lead."""
 
 
 def trouble(game: Game) -> None:
@@ -32,9 +27,19 @@ def trouble(game: Game) -> None:
     begun = game.screen.now()
     for episode in game.plan.episodes:
         at_s = game.screen.now() - begun
-        game.plan = _play(game, game.plan, episode.model_copy(update={"at_s": round(at_s, 3)}))
+        try:
+            game.plan = _play(game, game.plan, episode.model_copy(update={"at_s": round(at_s, 3)}))
+        except StoodStillError as error:
+            _cut_short(game, episode, str(error))
+            break
         game.plan.save(game.folder / FILE_NAME)
     game.phase("trouble", "end")
+
+
+def _cut_short(game: Game, episode: Episode, reason: str) -> None:
+    """Say that this episode and those after it are not played, and why."""
+    game.journal.append("cut_short", episode=episode.id, reason=reason)
+    game.screen.say(f"the episodes from {episode.name} on are not played: {reason}")
 
 
 def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
@@ -113,75 +118,6 @@ def _note_restarts(game: Game) -> None:
         game.screen.say(f"the harness failed: {reason}")
 
 
-def take_places(game: Game, episode: Episode) -> str:
-    """Bring clients to their first nodes and the leaders to the victim; return the victim."""
-    victim = victim_of(game, episode)
-    game.board.tell("publisher", "rebalance")
-    game.board.tell("worker", "rebalance")
-    wait_until(
-        lambda: _led_by(game, victim), LEADERS_WITHIN_S, f"{victim} leads", errors=(HarnessError,)
-    )
-    wait_until(
-        lambda: _in_place(game, victim), PLACES_WITHIN_S, f"clients back in place on {victim}"
-    )
-    return victim
-
-
-def _led_by(game: Game, victim: str) -> bool:
-    """Move the leaders; a broker that is still busy with the last fault is asked again.
-
-    A queue that was made with one copy, as an unmirrored classic one is, stays where it is.
-    """
-    assert isinstance(game.broker, Broker), "only a cluster of our own has victims"
-    movable = [name for name in game.work_queues if name not in game.alone]
-    move_leaders(game.broker, game.vhost, movable, victim)
-    return True
-
-
-def victim_of(game: Game, episode: Episode) -> str:
-    """Return the node that shall lead: the plan's, else another one for each episode.
-
-    A follower that the plan names by its node shall not lead; a main queue with one copy has its
-    node for a victim each time.
-    """
-    followers = {entry.target for entry in episode.faults if entry.kind in FOLLOWS}
-    for entry in episode.faults:
-        if entry.target in game.cluster.nodes and entry.target not in followers:
-            return str(entry.target)
-    order = [each.id for each in game.plan.episodes]
-    able = [node for node in game.cluster.nodes if node not in followers]
-    if game.alone.get(game.main_queue) in able:
-        return game.alone[game.main_queue]
-    return able[order.index(episode.id) % len(able)]
-
-
-def _in_place(game: Game, victim: str) -> bool | NotYet:
-    publishing, consuming = _on_node(game, victim)
-    wanted = sum(each.pool for each in game.contract.producers)
-    connected = game.board.total("connected")
-    # a pool spreads over the nodes: one fewer than an even share is as good as it gets after a kill
-    share = max(1, wanted // len(game.cluster.nodes) - 1)
-    if publishing >= share and consuming >= 1 and connected == wanted:
-        return True
-    return NotYet(
-        f"{publishing} connections and {consuming} consumers on {victim}, "
-        f"{connected} of {wanted} connections in all"
-    )
-
-
-def _on_node(game: Game, node: str) -> tuple[int, int]:
-    """Count the main queue's publishing connections and consumers on a node."""
-    publishing = sum(
-        each.report.get("nodes", []).count(node) for each in game.board.callers("publisher")
-    )
-    consuming = sum(
-        each.report.get("nodes", []).count(node)
-        for each in game.board.callers("worker")
-        if each.report.get("queue") == game.main_queue
-    )
-    return publishing, consuming
-
-
 def _raise_backlog(game: Game) -> None:
     """Let the surge fall due, and wait until it stands in the queue."""
     game.board.surge(1.0)
@@ -203,7 +139,7 @@ def _note_exposure(game: Game, episode: Episode, victim: str | None) -> None:
         return
     leaders = game.broker.queue_leaders(game.vhost)
     counts = game.broker.message_counts(game.vhost)
-    publishing, consuming = _on_node(game, victim)
+    publishing, consuming = on_node(game, victim)
     game.journal.append(
         "exposure",
         episode=episode.id,

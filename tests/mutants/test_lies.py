@@ -84,6 +84,18 @@ def test_one_of_an_episodes_faults_that_never_struck_is_no_exposure(tmp_path: Pa
     assert "e2 (cut_clients) was planned and never injected" in finding.reason
 
 
+def test_a_plan_that_was_cut_short_says_why(tmp_path: Path) -> None:
+    """Episodes that a standing broker kept from being played are missing, with the reason."""
+    run = simulate(300, 1)
+    last_ns = run.journal.lines[-1]["time_ns"]
+    run.journal.add(last_ns, "cut_short", episode="e4", reason="nothing was confirmed")
+
+    finding = made(run, tmp_path, "exposure")
+
+    assert finding.status is Status.UNKNOWN
+    assert "from e4 on nothing was played: nothing was confirmed" in finding.reason
+
+
 def test_exposure_to_no_class_at_all_is_unknown(tmp_path: Path) -> None:
     """A criterion whose list of classes is empty selects no fault, and proves nothing."""
     assert made(simulate(300, 1), tmp_path, "exposure", fault_classes=[]).status is Status.UNKNOWN

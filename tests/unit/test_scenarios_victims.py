@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chaos.plan import Entry, Episode, Plan
-from scenarios.trouble import victim_of
+from scenarios.places import victim_of
 
 KILL = Entry(kind="kill_node", target="leader of q", parameters={})
 

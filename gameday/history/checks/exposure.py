@@ -78,6 +78,8 @@ def _absent(run: Run, classes: list[str] | None) -> Iterator[str]:
         kinds = [fault["kind"] for fault in episode["faults"] if fault["kind"] != "nothing"]
         for kind in kinds[injected[episode["id"]] :]:  # They are injected in this order.
             yield f"{episode['id']} ({kind}) was planned and never injected"
+    for line in events(run.journal, "cut_short"):
+        yield f"from {line['episode']} on nothing was played: {line['reason']}"
     for name in sorted(set(classes or ()) - {fault.fault_class for fault in run.faults}):
         yield f"there was no {name}"
 

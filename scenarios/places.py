@@ -1,0 +1,114 @@
+"""Who is struck, and that it holds something when it is: leaders and clients on one node.
+
+The wanted victim is made the leader, and the clients come back to their first nodes. A cluster
+that a fault has left unable to move a leader is struck as it stands: the exposure rule judges what
+was met. Where nothing at all was confirmed meanwhile, a further fault would prove nothing.
+"""
+
+from chaos.plan import Episode
+from gameday.clusters.broker import Broker
+from gameday.clusters.leaders import move_leaders
+from gameday.clusters.wait import NotYet, wait_until
+from gameday.errors import HarnessError
+from scenarios.game import Game
+
+LEADERS_WITHIN_S = 25.0
+MOVE_WITHIN_S = 10.0
+"""How long one try to move them takes at most, twice: copies in step before it, and after it."""
+PLACES_WITHIN_S = 20.0
+FOLLOWS = frozenset({"kill_follower"})
+"""Kinds whose target must not lead."""
+
+
+class StoodStillError(Exception):
+    """Nothing was confirmed while places were to be taken: the broker is down, not the harness."""
+
+
+def take_places(game: Game, episode: Episode) -> str:
+    """Bring clients to their first nodes and the leaders to the victim; return the victim.
+
+    Raises `StoodStillError` when the leaders cannot be moved and nothing is confirmed either.
+    """
+    victim, confirmed = victim_of(game, episode), game.board.total("confirmed")
+    game.board.tell("publisher", "rebalance")
+    game.board.tell("worker", "rebalance")
+    try:
+        wait_until(
+            lambda: _led_by(game, victim), LEADERS_WITHIN_S, f"{victim} leads",
+            errors=(HarnessError,),
+        )  # fmt: skip
+    except HarnessError as error:
+        victim = _as_it_stands(game, victim, confirmed, error)
+    try:
+        wait_until(
+            lambda: _in_place(game, victim), PLACES_WITHIN_S, f"clients back in place on {victim}"
+        )
+    except HarnessError as error:
+        game.journal.append("note", text=str(error))  # The exposure rule judges it.
+    return victim
+
+
+def _as_it_stands(game: Game, wanted: str, confirmed: int, error: HarnessError) -> str:
+    """Return the node that leads the main queue although another was wanted; say why."""
+    game.watch_crew()
+    if game.board.total("confirmed") <= confirmed:
+        raise StoodStillError(f"nothing was confirmed while {error}") from error
+    leader = game.broker.queue_leaders(game.vhost).get(game.main_queue) or wanted
+    game.journal.append("note", text=f"{error}; {leader} leads {game.main_queue} and is struck")
+    game.screen.say(f"{wanted} could not be made the leader; {leader} is struck as it stands")
+    return leader
+
+
+def _led_by(game: Game, victim: str) -> bool:
+    """Move the leaders; a broker that is still busy with the last fault is asked again.
+
+    A queue that was made with one copy, as an unmirrored classic one is, stays where it is.
+    """
+    assert isinstance(game.broker, Broker), "only a cluster of our own has victims"
+    movable = [name for name in game.work_queues if name not in game.alone]
+    move_leaders(game.broker, game.vhost, movable, victim, within_s=MOVE_WITHIN_S)
+    return True
+
+
+def victim_of(game: Game, episode: Episode) -> str:
+    """Return the node that shall lead: the plan's, else another one for each episode.
+
+    A follower that the plan names by its node shall not lead; a main queue with one copy has its
+    node for a victim each time.
+    """
+    followers = {entry.target for entry in episode.faults if entry.kind in FOLLOWS}
+    for entry in episode.faults:
+        if entry.target in game.cluster.nodes and entry.target not in followers:
+            return str(entry.target)
+    order = [each.id for each in game.plan.episodes]
+    able = [node for node in game.cluster.nodes if node not in followers]
+    if game.alone.get(game.main_queue) in able:
+        return game.alone[game.main_queue]
+    return able[order.index(episode.id) % len(able)]
+
+
+def _in_place(game: Game, victim: str) -> bool | NotYet:
+    publishing, consuming = on_node(game, victim)
+    wanted = sum(each.pool for each in game.contract.producers)
+    connected = game.board.total("connected")
+    # a pool spreads over the nodes: one fewer than an even share is as good as it gets after a kill
+    share = max(1, wanted // len(game.cluster.nodes) - 1)
+    if publishing >= share and consuming >= 1 and connected == wanted:
+        return True
+    return NotYet(
+        f"{publishing} connections and {consuming} consumers on {victim}, "
+        f"{connected} of {wanted} connections in all"
+    )
+
+
+def on_node(game: Game, node: str) -> tuple[int, int]:
+    """Count the main queue's publishing connections and consumers on a node."""
+    publishing = sum(
+        each.report.get("nodes", []).count(node) for each in game.board.callers("publisher")
+    )
+    consuming = sum(
+        each.report.get("nodes", []).count(node)
+        for each in game.board.callers("worker")
+        if each.report.get("queue") == game.main_queue
+    )
+    return publishing, consuming
