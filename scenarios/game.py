@@ -14,7 +14,6 @@ from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract
-from gameday.contracts.topology import setting_of
 from gameday.errors import HarnessError
 from gameday.history.roles import Roles
 from scenarios.attached import AttachedFacts
@@ -70,9 +69,7 @@ class Game:
     @property
     def passing_s(self) -> float:
         """How long a message can take at most to pass through all of them, one after another."""
-        topology = self.contract.topology
-        queues = [each for each in topology.queues if each.name in self.passing_queues]
-        return sum(float(setting_of(topology, each, "message-ttl")) for each in queues) / 1000
+        return Roles(self.contract).passing_s
 
     @property
     def counts_age_s(self) -> float:

@@ -44,6 +44,12 @@ class Roles:
         return found
 
     @cached_property
+    def passing_s(self) -> float:
+        """How long a message can take at most to pass through all of them, one after another."""
+        times_ms = [float(str(self._setting(name, "message-ttl"))) for name in self.passing]
+        return sum(times_ms) / 1000
+
+    @cached_property
     def waits(self) -> dict[str, str]:
         """The wait queues, and where each leads back to: in the end to a queue with consumers."""
         return {name: to for name, to in self.passing.items() if self._leads_back(name)}

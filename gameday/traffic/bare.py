@@ -17,6 +17,7 @@ from gameday.history.folder import (
     reports_dir,
     write_manifest,
 )
+from gameday.history.roles import Roles
 from gameday.traffic.address import find_broker
 from gameday.traffic.consumer import Consumer
 from gameday.traffic.declaration import declare, depth
@@ -71,9 +72,13 @@ def wind_down(
 
 
 def _let_finish(session: Session) -> None:
-    """Wait until the consumers' queues are empty, or their time is up."""
-    queues = tuple(consumer.queue for consumer in session.contract.consumers)
-    with gevent.Timeout(CONSUMERS_WITHIN_S, False):
+    """Wait until the consumers' queues are empty, or their time is up.
+
+    So are the queues that time empties: what waits there comes back, or dies as it should.
+    """
+    roles = Roles(session.contract)
+    queues = (*roles.consumed, *roles.passing)
+    with gevent.Timeout(CONSUMERS_WITHIN_S + roles.passing_s, False):
         try:
             while any(depth(session.targets[0].url, queues).values()):
                 gevent.sleep(0.25)

@@ -61,7 +61,9 @@ def ledgers(run: Run, _: Mapping[str, Any]) -> Finding:
     """Untouched: the journal's chain is whole, and the ledgers are this run's own."""
     if run.problems:
         return unknown("; ".join(run.problems[:3]))
-    return Finding(Status.PASS, "the journal's chain is whole", n=len(run.journal))
+    histories = (run.history, *run.controls.values())
+    files = sum(len(each.gathered.processes) for each in histories)  # A bare load keeps no journal.
+    return Finding(Status.PASS, "the journal's chain is whole", n=len(run.journal) + files)
 
 
 def foreign(run: Run, _: Mapping[str, Any]) -> Finding:
