@@ -25,7 +25,7 @@ from gameday.errors import HarnessError
 from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS, NO_DEAD_LETTERS, TRANSIENT
 from gameday.traffic.link import Target
 from scenarios.attached import AttachedFacts
-from scenarios.crew import Crew
+from scenarios.crew import Crew, Member, start_drain
 from scenarios.harming import HARMS, NEEDS, Harm, of_control, strikes
 from scenarios.switchboard import Switchboard
 
@@ -119,8 +119,9 @@ class Controls:
         """End the controls' clients and read their queues to the end."""
         if not self.is_started:
             return
-        for control in self.names:
-            self._start_drain(control)
+        drains = {control: self._start_drain(control) for control in self.names}
+        for control, member in drains.items():
+            self._await_drain(control, member)
         self.crew.stop("control")
 
     def _harm_automatic_ack(self) -> None:
@@ -257,18 +258,17 @@ class Controls:
                 return client.name
         raise HarnessError(f"the control's client {name} is gone")
 
-    def _start_drain(self, control: str) -> None:
+    def _start_drain(self, control: str) -> Member:
         """Consume what is left of a control's queue, in the control's scope."""
         if any(c.name == f"{control}-consume" for c in self.board.callers()):
             self._end_consumer(control)
         targets = self._targets(control, consuming=True)
-        module = "gameday.traffic.drain"
-        words = [sys.executable, "-m", module, str(self.crew.folder), "2", "20", control]
-        member = self.crew.start(f"{control}-drain", "control", words, targets_environment(targets))
+        return start_drain(self.crew, 2, 20, control, targets_environment(targets))
+
+    def _await_drain(self, control: str, member: Member) -> None:
         wait_until(lambda: member.process.poll() is not None, 40, f"the drain of {control} ended")
-        member.ended = True
-        ok = member.process.returncode == 0
-        self.journal.append("drain", gate=f"{control}", ok=ok, detail="control's queue read out")
+        member.ended, ok = True, member.process.returncode == 0
+        self.journal.append("drain", gate=control, ok=ok, detail="control's queue read out")
 
     def _episode(self, control: str, at: str) -> None:
         self.journal.append(

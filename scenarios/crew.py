@@ -207,10 +207,23 @@ class Crew:
 
 def run_drain(crew: Crew, window_s: float, within_s: float) -> tuple[bool, str]:
     """Read every queue to its end in a process of its own; return whether it finished, and why."""
-    module = "gameday.traffic.drain"
-    words = [sys.executable, "-m", module, str(crew.folder), str(window_s), str(within_s)]
-    member = crew.start("drain", "drain", words, {})
+    member = start_drain(crew, window_s, within_s)
     wait_until(lambda: member.process.poll() is not None, within_s + 30, "the drain to end")
     member.ended = True
     said = (crew.folder / "logs" / "drain.log").read_text(errors="replace").strip()
     return member.process.returncode == 0, said.splitlines()[-1] if said else ""
+
+
+def start_drain(
+    crew: Crew,
+    window_s: float,
+    within_s: float,
+    control: str | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> Member:
+    """Start reading every queue to its end, or a control's one, until nothing came for a window."""
+    words = [sys.executable, "-m", "gameday.traffic.drain", str(crew.folder)]
+    words += [f"{window_s:g}", f"{within_s:g}", *filter(None, [control])]
+    if control is None:
+        return crew.start("drain", "drain", words, {})
+    return crew.start(f"{control}-drain", "control", words, extra or {})
