@@ -203,6 +203,9 @@ class Consumer(Part):
     """The wait queues of `retry: ladder`, one a retry; after the last one it is rejected."""
     emits: tuple[Emission, ...] = ()
     """What it publishes when it has handled a message."""
+    publish_timeout_ms: PositiveInt = 8000
+    """How long it waits for the confirm of what it publishes, an event or a retry, before it hands
+    the message that caused it back to its queue."""
     idempotent: bool = False
     """Whether it takes effect once for each message, whatever is redelivered or replayed."""
     tracks: bool = False

@@ -79,7 +79,8 @@ class Session:
         name = f"{contract.name}-{self.ledger.process}.{number}"
         declares = used_by_consumer(self.contract.topology, contract) if contract.declares else None
         validate = validator(self.contract, contract.queue)
-        tools = replace(self.tools, validate=validate, declares=declares)
+        sender = self._sender(contract)
+        tools = replace(self.tools, republish=sender, validate=validate, declares=declares)
         if contract.tracks or contract.stores:
             tools = replace(tools, states=StateStore(self.folder, self.ledger))
         if contract.idempotent:
@@ -90,21 +91,31 @@ class Session:
     @cached_property
     def tools(self) -> Tools:
         """What the consumers of this process share."""
-        publishes = any(
-            each.retry in {"republish", "ladder"} or each.emits for each in self.contract.consumers
-        )
-        # One attempt, and a long wait: a retried republish would multiply a message that is late.
-        manners = Manners(
-            f"republish-{self.ledger.process}", pool=2, attempts=1, confirm_timeout_ms=8000
-        )
-        sender = Sender(self.ledger, self.targets, manners) if publishes else None
         emitters = {each.name: self._emitter(each) for each in self.contract.consumers}
-        return Tools(self.ledger, self.targets, sender, validator(self.contract), {}, emitters)
+        return Tools(self.ledger, self.targets, None, validator(self.contract), {}, emitters)
+
+    @cached_property
+    def _senders(self) -> dict[int, Sender]:
+        return {}
+
+    def _sender(self, contract: ConsumerContract) -> Sender | None:
+        """Return what a consumer publishes by; those that wait alike for a confirm share it.
+
+        One attempt: a retried republish would multiply a message that is late.
+        """
+        if contract.retry not in {"republish", "ladder"} and not contract.emits:
+            return None
+        wait_ms = contract.publish_timeout_ms
+        if wait_ms not in self._senders:
+            name = f"republish-{self.ledger.process}"
+            manners = Manners(name, pool=2, attempts=1, confirm_timeout_ms=wait_ms)
+            self._senders[wait_ms] = Sender(self.ledger, self.targets, manners)
+        return self._senders[wait_ms]
 
     def close(self) -> None:
         """Close what the consumers share, and the ledger."""
-        if "tools" in self.__dict__ and self.tools.republish is not None:
-            self.tools.republish.close()
+        for sender in self._senders.values():
+            sender.close()
         self.ledger.close()
 
     def _emitter(self, consumer: ConsumerContract) -> Emitter:
