@@ -52,14 +52,14 @@ class ErlangControl:
     def __init__(self, record: ClusterRecord) -> None:
         self._record = record
         self._waiting: dict[str, Future[str]] = {}
-        self._ids = (f"q{number}" for number in itertools.count())
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
     def evaluate(self, erlang_node: str, expression: str, limit_s: float) -> str:
         """Evaluate an expression on a node; late or failed is an error."""
         source = base64.b64encode(expression.encode()).decode()
-        identity = next(self._ids)
+        identity = f"q{next(self._numbers)}"
         request = f"{identity} {erlang_node} {int(limit_s * 1000)} {source}\n"
         answer = self._send(identity, request)
         try:
