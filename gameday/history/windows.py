@@ -42,6 +42,22 @@ class Windows:
         starts = np.array([window.start_ns for window in self.windows], np.int64)
         return np.searchsorted(starts, time_ns, side="right") - 1
 
+    def struck(self, since_ns: Array, limit_ns: int) -> Array:
+        """Return the window that each wait of at least a limit is laid to.
+
+        That of its beginning; but where a fault struck within the limit, while it could still have
+        ended in time, that of the first such fault.
+        """
+        own = self.of(since_ns)
+        faults = np.flatnonzero([window.phase == FAULT for window in self.windows])
+        if not len(faults):
+            return own
+        starts = np.array([self.windows[number].start_ns for number in faults], np.int64)
+        following = np.searchsorted(starts, since_ns, side="right")
+        later = np.minimum(following, len(faults) - 1)
+        within = (following < len(faults)) & (starts[later] - since_ns <= limit_ns)
+        return np.where(within, faults[later], own)
+
     def chosen(
         self, phases: Iterable[str], fault_classes: Iterable[str] | None = None
     ) -> npt.NDArray[np.bool_]:

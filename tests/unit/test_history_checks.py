@@ -13,10 +13,19 @@ from gameday.history.checks import CHECKS, look
 from gameday.history.finding import Finding, Status
 from gameday.history.records import Kind
 from gameday.history.run import load_run
-from gameday.history.windows import build_windows
+from gameday.history.windows import (
+    BASELINE,
+    FAULT,
+    RECOVERY,
+    WARM_UP,
+    Window,
+    Windows,
+    build_windows,
+)
 from tests.fake_broker import SECOND, ZERO_NS
 from tests.fake_folder import FakeRun
 from tests.fakes import simulate
+from tests.mutants.damage_clients import deliver_late
 
 
 def made(run: FakeRun, folder: Path, check: str, **parameters: Any) -> Finding:
@@ -137,6 +146,38 @@ def test_every_time_is_in_one_window(times: list[int], order: list[int]) -> None
     for time, number in zip(times, found.tolist(), strict=True):
         ends = [*starts[1:], np.iinfo(np.int64).max]
         assert starts[number] <= time < ends[number]
+
+
+KILL, CUT = 10 * SECOND, 30 * SECOND
+PLAYED = Windows((
+    Window(WARM_UP, np.iinfo(np.int64).min), Window(BASELINE, 0),
+    Window(FAULT, KILL, "e1", "node_kill"), Window(RECOVERY, 20 * SECOND, "e1", "node_kill"),
+    Window(FAULT, CUT, "e2", "client"), Window(RECOVERY, 40 * SECOND, "e2", "client"),
+))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("due_s", "window"),
+    [(4, 1), (6, 2), (10, 2), (20, 3), (24.9, 3), (25, 4), (29, 4), (31, 4), (45, 5)],
+)
+def test_a_miss_is_laid_to_the_fault_that_struck_before_its_time_was_up(
+    due_s: float, window: int
+) -> None:
+    """Due up to 5 s before a strike it was not late yet; due earlier it was late without it."""
+    due_ns = np.array([int(due_s * SECOND)])
+
+    assert PLAYED.struck(due_ns, 5 * SECOND).tolist() == [window]
+
+
+def test_a_miss_before_an_unclaimed_fault_is_not_its_excuse(tmp_path: Path) -> None:
+    """Late in the baseline by six seconds, long before any fault: whatever is claimed, it fails."""
+    run = simulate(2500, 1)
+    deliver_late(run)
+
+    finding = made(run, tmp_path, "sla", queue="builds", priority_from=8, limit_ms=5000,
+                   fault_classes=["disk_alarm"])  # fmt: skip
+
+    assert finding.status == Status.FAIL
 
 
 def test_a_finding_is_a_value() -> None:

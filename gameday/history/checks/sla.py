@@ -1,7 +1,8 @@
 """SLA: due-to-deliver of one queue's urgent messages, in each phase and under each class of fault.
 
 From when a message was due, never from when it was sent, to its first delivery that was handled or
-settled. Infinite for what was confirmed and never served. What was blocked is counted apart.
+settled. Infinite for what was confirmed and never served. What was blocked is counted apart. What
+was not late yet when a fault struck, and then was, is laid to that fault.
 """
 
 from collections.abc import Mapping
@@ -81,8 +82,12 @@ def latencies(run: Run, queue: str | None, priority_from: int = 0, limit_ns: int
     np.maximum.at(highest, place, priority[rows])
     counted = (served < far) | (ok & (run.drain_complete | (due + limit_ns < _horizon(run))))
     milliseconds = np.where(served < far, (served - due) / MILLISECOND_NS, np.inf)
+    window = run.windows.of(due)
+    if limit_ns:
+        missed = milliseconds > limit_ns / MILLISECOND_NS
+        window = np.where(missed, run.windows.struck(due, limit_ns), window)
     return Latencies(
-        message[counted], highest[counted], run.windows.of(due[counted]), milliseconds[counted],
+        message[counted], highest[counted], window[counted], milliseconds[counted],
         blocked[counted],
     )  # fmt: skip
 
