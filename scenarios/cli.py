@@ -76,6 +76,33 @@ def run(
 
 
 @app.command()
+def matrix(
+    system: arguments.System = "sparki",
+    suite: Annotated[str, typer.Option(help="smoke or full.")] = "smoke",
+    broker: Annotated[
+        list[str] | None, typer.Option(help="A version or a path; all of this machine if none.")
+    ] = None,
+    alternative: Annotated[str | None, typer.Option(help="One of the contract's.")] = None,
+    seed: Annotated[int, typer.Option(help="The same on every broker.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
+    variables: arguments.Variables = None,
+) -> None:
+    """Play a suite on several versions of the broker, and say what differs and why."""
+    from scenarios.matrix.command import matrix as compare  # noqa: PLC0415
+
+    _one_of("--suite", suite, ("smoke", "full"))
+    options = Options(
+        system=system,
+        suite=suite,  # type: ignore[arg-type]  # Checked above.
+        alternative=alternative,
+        seed=seed,
+        out=out,
+        variables=tuple(variables or ()),
+    )
+    raise typer.Exit(compare(options, broker or ()))
+
+
+@app.command()
 def explore(
     system: Annotated[str, typer.Argument(help="A system, or a contract's path.")] = "sparki",
     minutes: Annotated[float, typer.Option(min=1, help="For how long to look.")] = 30,

@@ -52,7 +52,7 @@ def play_all(runs: Sequence[Options]) -> int:
     console = Console(stderr=True)
     for number, options in enumerate(runs, start=1):
         console.rule(f"run {number} of {len(runs)}: {options.system} {options.suite}")
-        played.append(_play_one(options, console))
+        played.append(play_one(options, console))
         if played[-1].exit_code == INTERRUPTED:
             break
     _sum_up(played, len(runs))
@@ -64,7 +64,7 @@ def worst(codes: Iterable[int]) -> int:
     return min(codes, key=WORST_FIRST.index)
 
 
-def _play_one(options: Options, console: Console) -> Played:
+def play_one(options: Options, console: Console) -> Played:
     """Play a run; one that cannot be prepared is told, and the next one is played."""
     begun = monotonic()
     try:

@@ -77,6 +77,14 @@ def find_release(wanted: str | None) -> Release:
     )
 
 
+def known_releases() -> tuple[Release, ...]:
+    """Return every broker of this machine, one a version, the oldest first."""
+    found: dict[str, Release] = {}
+    for release in _known():
+        found.setdefault(release.version, release)
+    return tuple(sorted(found.values(), key=lambda release: _numbers(release.version)))
+
+
 def brokers_folder() -> Path:
     """Return where `make brokers` puts its trees."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

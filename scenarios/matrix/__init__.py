@@ -1,0 +1,1 @@
+"""One suite on several versions of the broker, side by side."""

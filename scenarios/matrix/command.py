@@ -1,0 +1,95 @@
+"""`gameday matrix SYSTEM`: a suite on every broker of this machine, and what differs and why."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from gameday.clusters.release import Release, find_release, known_releases
+from gameday.contracts.lint.linting import lint_file
+from gameday.errors import UsageError
+from gameday.history.folder import reports_dir
+from gameday.history.run import load_run
+from scenarios.matrix.figures import Column, column, latency_by_priority, met_on_some
+from scenarios.matrix.tables import markdown, sheets, show
+from scenarios.options import Options, parse_variables
+from scenarios.play import Played
+from scenarios.run import contract_of
+from scenarios.scenario import main_queue
+from scenarios.several import INTERRUPTED, play_one, worst
+
+NOT_JUDGED = "not judged"
+
+
+def matrix(asked: Options, brokers: Sequence[str]) -> int:
+    """Play a suite on several brokers, write matrix.md and matrix.json; return the exit code."""
+    releases = _chosen(brokers)
+    contract = contract_of(asked)
+    console, played = Console(stderr=True), list[tuple[Release, Played]]()
+    for number, release in enumerate(releases, start=1):
+        name = f"{contract.system} {asked.suite} on RabbitMQ {release.version}"
+        console.rule(f"run {number} of {len(releases)}: {name}")
+        options = replace(asked, broker=_named(release, brokers))
+        played.append((release, play_one(options, console)))
+        if played[-1][1].exit_code == INTERRUPTED:
+            break
+    columns = [_column(release, done, main_queue(contract)) for release, done in played]
+    _write(asked, contract.system, columns)
+    return worst(done.exit_code for _, done in played)
+
+
+def _chosen(brokers: Sequence[str]) -> list[Release]:
+    """Return the brokers to play on: those that were named, or all of this machine."""
+    releases = [find_release(name) for name in brokers] or list(known_releases())
+    versions = [release.version for release in releases]
+    if len(set(versions)) < len(versions):
+        raise UsageError(f"--broker: the same version is named twice: {', '.join(versions)}.")
+    if len(releases) < 2:
+        raise UsageError(
+            f"a matrix takes two brokers or more, and there is {', '.join(versions) or 'none'}: "
+            "run `make brokers`, or name them with --broker VERSION."
+        )
+    return releases
+
+
+def _named(release: Release, brokers: Sequence[str]) -> str:
+    """Return how a run is told its broker: as it was named, or by its version."""
+    paths = [name for name in brokers if "/" in name and find_release(name) == release]
+    return paths[0] if paths else release.version
+
+
+def _column(release: Release, done: Played, queue: str) -> Column:
+    if done.verdict is None or done.folder is None:
+        folder = str(done.folder) if done.folder else None
+        return Column(release.version, NOT_JUDGED, done.took_s, folder, done.failure[:200])
+    waits = latency_by_priority(load_run(done.folder), queue)
+    return column(release.version, done.verdict, done.took_s, str(done.folder), waits)
+
+
+def _write(asked: Options, system: str, columns: Sequence[Column]) -> None:
+    given = parse_variables(asked.variables)
+    linted = {each.broker: lint_file(asked.system, each.broker, None, given) for each in columns}
+    meets = met_on_some(linted) if asked.alternative is None else []
+    found = sheets(columns, meets)
+    console = Console()
+    show(found, console)
+    folder = reports_dir(asked.out) / f"matrix-{system}"
+    folder.mkdir(parents=True, exist_ok=True)
+    heading = f"{system}, suite {asked.suite}, on {len(columns)} versions of RabbitMQ"
+    (folder / "matrix.md").write_text(markdown(heading, found), encoding="utf-8")
+    _write_json(folder, asked, columns)
+    console.print(f"the same as Markdown: {folder}/matrix.md", highlight=False, soft_wrap=True)
+    for each in columns:
+        if each.folder is not None:
+            text = f"report of {each.broker}: {each.folder}/report.html"
+            console.print(text, highlight=False, soft_wrap=True)
+
+
+def _write_json(folder: Path, asked: Options, columns: Sequence[Column]) -> None:
+    document = {
+        "system": asked.system, "suite": asked.suite, "seed": asked.seed,
+        "alternative": asked.alternative, "brokers": [asdict(each) for each in columns],
+    }  # fmt: skip
+    (folder / "matrix.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
