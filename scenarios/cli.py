@@ -17,7 +17,8 @@ from gameday.errors import HarnessError, UsageError
 from scenarios import arguments
 from scenarios.arguments import RunFolder
 from scenarios.commands import contract_commands
-from scenarios.options import Options
+from scenarios.comparing import comparing_commands
+from scenarios.options import Options, one_of
 
 USAGE, UNKNOWN, NOT_PREPARED, INTERRUPTED = 2, 3, 4, 130
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 
 app.add_typer(contract_commands)
+app.add_typer(comparing_commands)
 
 
 @app.command()
@@ -56,9 +58,9 @@ def run(
     """Play a suite against a cluster, and decide."""
     from scenarios.several import play_all, wanted_runs  # noqa: PLC0415
 
-    _one_of("--suite", suite, ("smoke", "full", "nightly"))
-    _one_of("--cluster", cluster, ("local", "attached"))
-    _one_of("--broker-settings", broker_settings, ("tuned", "stock"))
+    one_of("--suite", suite, ("smoke", "full", "nightly"))
+    one_of("--cluster", cluster, ("local", "attached"))
+    one_of("--broker-settings", broker_settings, ("tuned", "stock"))
     options = Options(
         suite=suite,  # type: ignore[arg-type]  # Checked above.
         scenario=scenario,
@@ -73,33 +75,6 @@ def run(
         variables=tuple(variables or ()),
     )
     raise typer.Exit(play_all(wanted_runs(options, systems or (), repeat)))
-
-
-@app.command()
-def matrix(
-    system: arguments.System = "sparki",
-    suite: Annotated[str, typer.Option(help="smoke or full.")] = "smoke",
-    broker: Annotated[
-        list[str] | None, typer.Option(help="A version or a path; all of this machine if none.")
-    ] = None,
-    alternative: Annotated[str | None, typer.Option(help="One of the contract's.")] = None,
-    seed: Annotated[int, typer.Option(help="The same on every broker.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
-    variables: arguments.Variables = None,
-) -> None:
-    """Play a suite on several versions of the broker, and say what differs and why."""
-    from scenarios.matrix.command import matrix as compare  # noqa: PLC0415
-
-    _one_of("--suite", suite, ("smoke", "full"))
-    options = Options(
-        system=system,
-        suite=suite,  # type: ignore[arg-type]  # Checked above.
-        alternative=alternative,
-        seed=seed,
-        out=out,
-        variables=tuple(variables or ()),
-    )
-    raise typer.Exit(compare(options, broker or ()))
 
 
 @app.command()
@@ -208,7 +183,7 @@ def up(
     """Start a cluster to play with, and leave it running."""
     from scenarios.playground import start  # noqa: PLC0415
 
-    _one_of("--broker-settings", broker_settings, ("tuned", "stock"))
+    one_of("--broker-settings", broker_settings, ("tuned", "stock"))
     start(system, variables or [], broker, broker_settings)  # type: ignore[arg-type]
 
 
@@ -248,11 +223,6 @@ def doctor() -> None:
     from scenarios.doctor import show  # noqa: PLC0415
 
     raise typer.Exit(show())
-
-
-def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"{option}: {value!r} is none of {', '.join(known)}.")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -42,3 +42,9 @@ def parse_variables(words: Sequence[str]) -> dict[str, str]:
         if "=" not in word:
             raise UsageError(f"--set: {word!r} gives no value: write NAME=VALUE")
     return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+
+def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a value that an option does not know."""
+    if value not in known:
+        raise UsageError(f"{option}: {value!r} is none of {', '.join(known)}.")
