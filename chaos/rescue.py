@@ -14,6 +14,7 @@ from chaos import runs, steps
 from chaos.journal import FILE_NAME, Journal, read
 from chaos.revert import TROUBLE, Target
 from chaos.runs import RunRecord
+from gameday.clusters import redis_record
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.record import FILE_NAME as CLUSTER_FILE
 from gameday.clusters.record import ClusterRecord, cluster_folder, load_record
@@ -110,7 +111,7 @@ def _without_cluster(opened: steps.Open, journal: Journal, by: str, done: Rescue
 
 
 def end_remains(record: RunRecord, done: Rescue) -> None:
-    """End what a run whose runner is gone had started: its clients, and its own cluster."""
+    """End what a run whose runner is gone had started: clients, its own cluster and Redis."""
     count = runs.end_clients(record)
     if count:
         done.say(f"ended {count} client processes of run {record.run}.")
@@ -118,6 +119,10 @@ def end_remains(record: RunRecord, done: Rescue) -> None:
     if cluster is not None and ends_with_run(record, cluster):
         remove_cluster(cluster)
         done.say(f"ended the cluster of run {record.run}, ports from {cluster.ports.base}.")
+    for server in redis_record.recorded(record.state_dir):
+        if server.owner == record.runner and not server.kept and not record.is_running:
+            remove_cluster(server)
+            done.say(f"ended {server.title}, of run {record.run}.")
 
 
 def rescue(record: RunRecord, reason: str, by: str) -> Rescue:

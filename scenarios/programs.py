@@ -140,5 +140,5 @@ def redis() -> Finding:
     """Find the server of the other side of a migration."""
     version = answer(["redis-server", "--version"])
     if version is None:
-        return optional("Redis", "not found", "Nothing needs it yet.")
+        return optional("Redis", "not found", "Only `gameday migrate` needs it: make setup.")
     return ready("Redis", version.split(" sha=")[0])

@@ -42,6 +42,11 @@ class ClusterRecord:
     """Whether its nodes were started so that their clocks can be set."""
 
     @property
+    def title(self) -> str:
+        """What it is called where leftovers are listed."""
+        return f"cluster on the ports from {self.ports.base}"
+
+    @property
     def home(self) -> Path:
         """The processes' home, which holds the Erlang cookie."""
         return self.folder / "home"

@@ -9,8 +9,9 @@ import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from gameday.clusters import clock
+from gameday.clusters import clock, redis_record
 from gameday.clusters.processes import ProcessRef, is_alive, send_signal, with_token
 from gameday.clusters.record import FILE_NAME, ClusterRecord, load_record
 from gameday.clusters.wait import NotYet, wait_until
@@ -18,23 +19,47 @@ from gameday.clusters.wait import NotYet, wait_until
 END_LIMIT_S = 15.0
 
 
+class Record(Protocol):
+    """What is known of something that was started: a cluster, or a Redis server."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it keeps its state."""
+
+    @property
+    def token(self) -> str:
+        """What its processes carry in their environment."""
+
+    @property
+    def owner(self) -> ProcessRef:
+        """Who started it."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it was left running on purpose."""
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+
+
 @dataclass(frozen=True)
 class Leftover:
-    """One cluster without an owner, and what still runs of it."""
+    """One cluster or Redis server without an owner, and what still runs of it."""
 
-    record: ClusterRecord
+    record: Record
     processes: tuple[ProcessRef, ...]
 
     def __str__(self) -> str:
-        count = len(self.processes)
-        return f"cluster on the ports from {self.record.ports.base}: {count} processes"
+        return f"{self.record.title}: {len(self.processes)} processes"
 
 
 def find_leftovers(state_dir: Path) -> list[Leftover]:
-    """Return every cluster that nobody owns any more."""
+    """Return every cluster and every Redis server that nobody owns any more."""
+    everything: list[Record] = [*recorded(state_dir), *redis_record.recorded(state_dir)]
     return [
         Leftover(record, tuple(with_token(record.token)))
-        for record in recorded(state_dir)
+        for record in everything
         if not record.kept and not is_alive(record.owner)
     ]
 
@@ -52,22 +77,23 @@ def clean(leftovers: list[Leftover]) -> list[str]:
     return [f"ended {leftover}" for leftover in leftovers]
 
 
-def remove_cluster(record: ClusterRecord) -> None:
+def remove_cluster(record: Record) -> None:
     """End every process of a cluster, suspended ones too, then remove its folder."""
     end_processes(record)
     shutil.rmtree(record.folder, ignore_errors=True)
 
 
-def end_processes(record: ClusterRecord) -> None:
+def end_processes(record: Record) -> None:
     """End every process of a cluster; its folder stays, for its logs."""
     wait_until(
         lambda: _none_left(record.token),
         END_LIMIT_S,
-        f"every process of the cluster on the ports from {record.ports.base} ended",
+        f"every process of {record.title} ended",
         poll_ms=20,
     )
-    for number in range(1, record.node_count + 1):
-        clock.sweep(record, f"r{number}")
+    if isinstance(record, ClusterRecord):
+        for number in range(1, record.node_count + 1):
+            clock.sweep(record, f"r{number}")
 
 
 def _none_left(token: str) -> bool | NotYet:
