@@ -226,7 +226,11 @@ def open_ledger(folder: Path, run: str, role: str, scope: str = "work") -> Ledge
 
 def claim_process(folder: Path) -> int:
     """Take the next free process number of a run; two processes never get the same."""
-    claims = folder / "history"
+    return claim_number(folder / "history")
+
+
+def claim_number(claims: Path) -> int:
+    """Take the next free process number of a folder of ledgers."""
     try:
         claims.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -239,7 +243,7 @@ def claim_process(folder: Path) -> int:
         except OSError as error:
             raise HarnessError(f"{claims}: cannot be written: {error.strerror}") from error
         return number
-    raise HarnessError(f"{folder}: more than {PROCESS_MAX} load processes in one run")
+    raise HarnessError(f"{claims}: more than {PROCESS_MAX} load processes in one run")
 
 
 def targets_from_environment() -> tuple[Target, ...]:

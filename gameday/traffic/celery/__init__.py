@@ -1,0 +1,1 @@
+"""Celery's side of the migration: one application, wired to Redis or to RabbitMQ."""
