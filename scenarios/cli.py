@@ -94,6 +94,40 @@ def explore(
 
 
 @app.command()
+def migrate(
+    system: Annotated[str, typer.Argument(help="The system that moves.")] = "evaluations",
+    suite: Annotated[str, typer.Option(help="smoke or full.")] = "smoke",
+    broker: arguments.Broker = None,
+    nodes: Annotated[int, typer.Option(help="Nodes of RabbitMQ: 1 or 3.")] = 3,
+    seed: Annotated[int, typer.Option(help="Decides arrivals, priorities and fates.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
+    own: Annotated[
+        str | None, typer.Option("--app", help="Your own Celery application: module:app.")
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(help="One of its tasks: name, or name=[arguments].")
+    ] = None,
+    redis_settings: Annotated[
+        str | None, typer.Option(help="module:dict, its settings on Redis.")
+    ] = None,
+    rabbitmq_settings: Annotated[
+        str | None, typer.Option(help="module:dict, its settings on RabbitMQ.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.5, max=50, help="Its tasks a second.")] = 10,
+) -> None:
+    """Compare Celery on Redis with Celery on RabbitMQ, rehearse the move, and decide."""
+    from scenarios.migration.command import migrate_and_judge  # noqa: PLC0415
+    from scenarios.migration.options import Asked  # noqa: PLC0415
+
+    _one_of("--suite", suite, ("smoke", "full"))
+    asked = Asked(
+        system, suite, broker, nodes, seed, out, own, tuple(task or ()), redis_settings,
+        rabbitmq_settings, rate,
+    )  # fmt: skip
+    raise typer.Exit(migrate_and_judge(asked))
+
+
+@app.command()
 def check(folder: RunFolder) -> None:
     """Judge a stored run again, without a broker."""
     from scenarios.verdicts import judge_again  # noqa: PLC0415

@@ -100,6 +100,17 @@ class Screen:
         wait_until(over, for_s + 60, what)
         self._what, self._until = "", 0.0
 
+    def until(self, over: Callable[[], bool], within_s: float, what: str) -> None:
+        """Wait for something that takes its own time, and show that it goes on."""
+        self.step(what)
+
+        def look() -> bool:
+            if self.now() - self._logged > LOG_EVERY_S:
+                self._log()
+            return over()
+
+        wait_until(look, within_s, what)
+
     def _log(self) -> None:
         self._logged = self.now()
         if self._live is None:

@@ -50,7 +50,8 @@ MISSION = (
     ("mission-04", "persistence and dead-letter routing are verified by id, for each copy",
      "`loss` and `dead_letters` in each system's contract", "their suites"),
     ("mission-05", "HTML reports; a go/no-go report for the migration",
-     "each run's report.html; the migration: not yet", "tests/browser/test_report_browser.py"),
+     "each run's report.html; `gameday migrate` and its migration.html",
+     "tests/browser/test_report_browser.py, tests/live/test_migration_rehearsal.py"),
     ("mission-06", "nightly game days in CI", "the workflow, run as its script: not yet",
      ".github/workflows"),
 )  # fmt: skip

@@ -1,0 +1,291 @@
+"""The two sides of a migration behind one interface: what a leg may ask of a broker or do to it.
+
+A side belongs to one row. Both are reached by their clients through Toxiproxy, and by us over a
+control path that no fault cuts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gameday.clusters.broker import Broker
+from gameday.clusters.cluster import How
+from gameday.clusters.local import LocalCluster
+from gameday.clusters.redis import RedisServer
+from gameday.clusters.wait import NotYet, wait_until
+from gameday.contracts.model import Contract
+from gameday.contracts.topology import with_alternative
+from gameday.errors import HarnessError
+from gameday.traffic.celery.drain import UNACKED, Left, drain_rabbitmq, drain_redis
+from gameday.traffic.celery.ledger import TaskLedger
+from gameday.traffic.celery.wiring import QUEUE, TIMEOUTS, Wiring, redis_lists
+from scenarios.migration.rows import Row
+from scenarios.prepare import declare
+
+READY_WITHIN_S = 40.0
+HEALTHY_WITHIN_S = 60.0
+DEAD = "evaluations.dead"
+RESULTS = 1
+"""The Redis database of results."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How many tasks nobody has taken, and how many a worker holds."""
+
+    ready: int
+    unacked: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left to do."""
+        return not self.ready and not self.unacked
+
+
+class Side(Protocol):
+    """One broker in one setting."""
+
+    @property
+    def row(self) -> Row:
+        """Which row it plays."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments of the queue of tasks, as they stand."""
+
+    def wiring(self, results: str = "", *, is_mapped: bool = True) -> Wiring:
+        """Return how the application is wired to it."""
+
+    def depth(self) -> Depth:
+        """Count what is there, over the control path."""
+
+    def kill(self) -> dict[str, Any]:
+        """Kill the broker, or of a cluster the node that leads the queue; return what was seen."""
+
+    def start(self) -> None:
+        """Start what was killed, and wait until it serves."""
+
+    def cut(self, how: How) -> dict[str, Any]:
+        """Cut all clients off; return what was seen."""
+
+    def mend(self) -> None:
+        """Let the clients through again."""
+
+    def fill(self) -> dict[str, Any]:
+        """Let the memory be full; return what was seen."""
+
+    def make_room(self) -> None:
+        """Lift that again."""
+
+    def restore(self) -> None:
+        """Put everything right, whatever was done to it."""
+
+    def drain(self, ledger: TaskLedger) -> Left:
+        """Read and remove whatever is left."""
+
+    def process_ids(self) -> list[int]:
+        """Return the broker's processes, for what they cost."""
+
+
+@dataclass
+class RedisSide:
+    """Redis in one setting."""
+
+    row: Row
+    server: RedisServer
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def wiring(self, results: str = "", *, is_mapped: bool = True) -> Wiring:
+        """Return how the application is wired to it."""
+        return Wiring(
+            "redis", (self.server.url(),), {}, self.row.options, results=results,
+            is_mapped=is_mapped,
+        )  # fmt: skip
+
+    def depth(self) -> Depth:
+        """Count the lists of all steps, and the hash of what workers hold."""
+        with self.server.connect() as client:
+            ready = sum(int(client.llen(name)) for name in redis_lists(QUEUE))
+            return Depth(ready, int(client.hlen(UNACKED)))
+
+    def kill(self) -> dict[str, Any]:
+        """Kill the server."""
+        pid = self.server.process_id
+        before = self.depth()
+        self.server.kill()
+        return {"killed": "redis-server", "pid": pid, "ready_before": before.ready,
+                "unacked_before": before.unacked}  # fmt: skip
+
+    def start(self) -> None:
+        """Start it again: it reads back what it had saved."""
+        if self.server.process_id is None:
+            self.server.start()
+
+    def cut(self, how: How) -> dict[str, Any]:
+        """Cut its clients off."""
+        self.server.cut(how)
+        return {"cut": self.server.is_cut(), "how": how, "where": "redis"}
+
+    def mend(self) -> None:
+        """Let its clients through again."""
+        self.server.mend()
+
+    def fill(self) -> dict[str, Any]:
+        """Allow it less memory than it uses."""
+        used = self.server.fill()
+        return {"used_memory": used, "maxmemory": int(self.server.setting("maxmemory")),
+                "policy": self.server.setting("maxmemory-policy")}  # fmt: skip
+
+    def make_room(self) -> None:
+        """Lift the limit."""
+        self.server.make_room()
+
+    def restore(self) -> None:
+        """Start it, let it answer, let its clients through, and lift its limit."""
+        self.start()
+        self.server.mend()
+        self.server.make_room()
+
+    def drain(self, ledger: TaskLedger) -> Left:
+        """Empty its lists and the hash, then the database."""
+        with self.server.connect() as client:
+            left = drain_redis(client, (QUEUE, TIMEOUTS), ledger)
+            client.flushdb()
+        with self.server.connect(RESULTS) as client:
+            client.flushdb()
+        return left
+
+    def results_url(self) -> str:
+        """Return where the results of tasks lie, whichever broker they come by."""
+        return self.server.url(RESULTS)
+
+    def process_ids(self) -> list[int]:
+        """Return the server's process."""
+        pid = self.server.process_id
+        return [] if pid is None else [pid]
+
+
+@dataclass
+class RabbitSide:
+    """RabbitMQ in one setting: a virtual host of its own with the contract's topology."""
+
+    row: Row
+    cluster: LocalCluster
+    vhost: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    killed: str = ""
+
+    def __post_init__(self) -> None:
+        self.broker = Broker(self.cluster)
+
+    def declare(self, contract: Contract) -> None:
+        """Make the virtual host with the contract's topology, and read the queue back."""
+        if self.row.alternative:
+            contract = with_alternative(contract, self.row.alternative)
+        declare(self.broker, self.vhost, contract)
+        self.wait_ready()
+        queues = {
+            each["name"]: each for each in self.broker.export_definitions(self.vhost)["queues"]
+        }
+        found = queues[QUEUE]
+        self.arguments = {**found["arguments"]}
+        if found["type"] != "classic":
+            self.arguments = {"x-queue-type": found["type"], **self.arguments}
+
+    def wait_ready(self) -> None:
+        """Wait until every node runs and every copy of every queue is in step."""
+        self.broker.wait_healthy(HEALTHY_WITHIN_S)
+
+        def complete() -> bool | NotYet:
+            behind = {
+                name: sorted(state.members - state.in_step)
+                for name, state in self.broker.queues(self.vhost).items()
+                if state.members != state.in_step
+            }
+            return NotYet(behind) if behind else True
+
+        wait_until(complete, READY_WITHIN_S, "every copy of every queue in step",
+                   errors=(HarnessError,))  # fmt: skip
+
+    def wiring(self, results: str = "", *, is_mapped: bool = True) -> Wiring:
+        """Return how the application is wired to it: every node, one after another."""
+        urls = tuple(self.cluster.amqp_url(node, self.vhost) for node in self.cluster.nodes)
+        return Wiring(
+            "rabbitmq", urls, self.arguments, self.row.options, self.row.heartbeat_s, results,
+            is_mapped,
+        )  # fmt: skip
+
+    def depth(self) -> Depth:
+        """Count the queue of tasks."""
+        ready, unacked = self.broker.message_counts(self.vhost).get(QUEUE, (0, 0))
+        return Depth(ready, unacked)
+
+    def busiest(self) -> str:
+        """Return the queue of tasks."""
+        return QUEUE
+
+    def kill(self) -> dict[str, Any]:
+        """Kill the node that leads the queue of tasks."""
+        leader = self.broker.queue_leaders(self.vhost)[self.busiest()]
+        before = self.depth()
+        pid = self.cluster.process_id(leader)
+        self.killed = leader
+        self.cluster.kill(leader)
+        return {"killed": leader, "pid": pid, "ready_before": before.ready,
+                "unacked_before": before.unacked}  # fmt: skip
+
+    def start(self) -> None:
+        """Start the node again, and wait until every copy is in step."""
+        if self.killed and not self.cluster.is_running(self.killed):
+            self.cluster.start(self.killed)
+        self.killed = ""
+        self.wait_ready()
+
+    def cut(self, how: How) -> dict[str, Any]:
+        """Cut the clients of every node off."""
+        for node in self.cluster.nodes:
+            self.cluster.cut_clients(node, how)
+        refused = self.cluster.disabled_proxies()
+        silent = sorted({each.proxy for each in self.cluster.toxics()})
+        return {"cut": bool(refused or silent), "how": how, "where": refused or silent}
+
+    def mend(self) -> None:
+        """Let all clients through again."""
+        for node in self.cluster.nodes:
+            self.cluster.mend_clients(node)
+
+    def fill(self) -> dict[str, Any]:
+        """Raise the memory alarm of the first node: publishers of all nodes are blocked."""
+        node = self.cluster.nodes[0]
+        self.broker.set_memory_watermark(node, 0)
+
+        def alarmed() -> bool:
+            return any(alarm.kind == "memory" for alarm in self.broker.alarms(node))
+
+        wait_until(alarmed, 10, f"the memory alarm of {node}", poll_ms=50)
+        return {"alarm": "memory", "node": node}
+
+    def make_room(self) -> None:
+        """Restore the limit that was in force when the cluster started."""
+        node = self.cluster.nodes[0]
+        self.broker.restore_limits(node, self.cluster.own_limits(node))
+        wait_until(lambda: not self.broker.alarms(node), 20, f"{node} without alarms", poll_ms=50)
+
+    def restore(self) -> None:
+        """Start every node, let clients through, and lift the alarm."""
+        for node in self.cluster.nodes:
+            if not self.cluster.is_running(node):
+                self.cluster.start(node)
+        self.mend()
+        self.make_room()
+        self.wait_ready()
+
+    def drain(self, ledger: TaskLedger) -> Left:
+        """Take what lies in the queues of tasks, dead letters and timeouts."""
+        url = self.cluster.amqp_url(self.broker.serving_node(), self.vhost, "spare")
+        return drain_rabbitmq(url, (QUEUE, DEAD, TIMEOUTS), ledger)
+
+    def process_ids(self) -> list[int]:
+        """Return the nodes' processes."""
+        found = (self.cluster.process_id(node) for node in self.cluster.nodes)
+        return [pid for pid in found if pid is not None]
