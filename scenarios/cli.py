@@ -119,7 +119,7 @@ def migrate(
     from scenarios.migration.command import migrate_and_judge  # noqa: PLC0415
     from scenarios.migration.options import Asked  # noqa: PLC0415
 
-    _one_of("--suite", suite, ("smoke", "full"))
+    one_of("--suite", suite, ("smoke", "full"))
     asked = Asked(
         system, suite, broker, nodes, seed, out, own, tuple(task or ()), redis_settings,
         rabbitmq_settings, rate,
