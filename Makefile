@@ -8,6 +8,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 GAMEDAY_ARGS ?=
 PYTEST_ARGS ?=
+FAST := not live and not browser and not nightly
+SLOW := (live or browser) and not nightly
 
 .PHONY: help setup gameday test test-unit test-all bench brokers lint format constraints
 
@@ -20,11 +22,11 @@ setup: ## all that this machine needs: .venv, RabbitMQ, Toxiproxy (starts no bro
 gameday: setup ## set-up, then sparki's smoke game day (more options: GAMEDAY_ARGS="--seed 7")
 	@$(BIN)/gameday run sparki --suite smoke $(GAMEDAY_ARGS)
 
-test: test-unit ## set-up, then all that a change must pass: fast tests, a browser, a real cluster
-	@$(PYTEST) -m "(live or browser) and not nightly" $(PYTEST_ARGS)
+test: setup ## set-up, then all that a change must pass: fast tests, a browser, a real cluster
+	@FAST="$(FAST)" SLOW="$(SLOW)" scripts/test.sh $(PYTEST_ARGS)
 
 test-unit: setup ## the tests that need neither broker nor browser (seconds)
-	@$(PYTEST) -m "not live and not browser and not nightly" $(PYTEST_ARGS)
+	@$(PYTEST) -m "$(FAST)" $(PYTEST_ARGS)
 
 test-all: test ## everything, also what takes longer than a change may wait
 	@$(PYTEST) -m nightly $(PYTEST_ARGS)

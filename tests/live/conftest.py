@@ -9,6 +9,7 @@ test's own folder are taken.
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from chaos.journal import FILE_NAME, Journal
 from gameday.clusters import residue
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster, local_cluster
+from gameday.clusters.ports import pinned_base
 from gameday.clusters.release import find_release
 from gameday.clusters.settings import BrokerSettings
 from gameday.errors import HarnessError, UsageError
@@ -70,13 +72,37 @@ def cluster(state_dir: Path) -> Iterator[LocalCluster]:
         yield running
 
 
+@contextmanager
+def beside(offset: int) -> Iterator[None]:
+    """Let a cluster have a block of ports of its own, where the session's is pinned to one."""
+    pinned = pinned_base()
+    with pytest.MonkeyPatch.context() as patch:
+        if pinned is not None:
+            patch.setenv("GAMEDAY_PORT_BASE", str(pinned + offset))
+        yield
+
+
+@pytest.fixture(scope="session")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """Run one node beside the session's cluster, for all tests that need no more than one."""
+    folder = tmp_path_factory.mktemp("single")
+    with (
+        beside(300),
+        local_cluster(QUICK, broker=named_broker(), nodes=1, state_dir=folder) as running,
+    ):
+        Broker(running).wait_healthy(20)
+        yield running
+    assert not running.record.folder.exists(), "what a single node kept was left behind"
+
+
 @pytest.fixture
-def broker(cluster: LocalCluster) -> Iterator[Broker]:
+def broker(cluster: LocalCluster, request: pytest.FixtureRequest) -> Iterator[Broker]:
     """Give the cluster's facts, healthy before the test; after it everything is put right."""
     facts = Broker(cluster)
     facts.wait_healthy(60)
     yield facts
-    put_right(cluster)
+    if "vhost" not in request.fixturenames:  # That one has done it.
+        put_right(cluster)
 
 
 @pytest.fixture

@@ -103,6 +103,7 @@ def test_a_clock_goes_back_too_and_is_put_right_by_whoever_has_the_journal(site:
     assert site.cluster.clock_offset_s("r1") == 0
 
 
+@pytest.mark.nightly
 def test_a_node_that_is_killed_meanwhile_comes_back_with_its_clock(site: Site) -> None:
     """A restarted node still has the other time until the fault ends, and leaves nothing shared."""
     with JumpClock("r1", offset_s=3600).inject(site):

@@ -1,14 +1,12 @@
 """Faults of one host, and the diagnosis that tells each from a broker that is down; on one node."""
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pika
 import pytest
 from chaos_stand import evidence, healthy
-from conftest import QUICK, named_broker
 
 from chaos.alarms import DiskAlarm, MemoryAlarm
 from chaos.doors import CutClients
@@ -17,15 +15,13 @@ from chaos.hosts import BEFORE, NOBODY, USER, RotateCredentials, WrongName, door
 from chaos.nodes import KillAllNodes
 from gameday.clusters import first_moves
 from gameday.clusters.diagnosis import START, TURNED_AWAY, Diagnosis, Door, diagnose
-from gameday.clusters.local import LocalCluster, local_cluster
+from gameday.clusters.local import LocalCluster
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """Run a broker of one node, in place of the session's cluster."""
-    folder = tmp_path_factory.mktemp("single")
-    with local_cluster(QUICK, broker=named_broker(), nodes=1, state_dir=folder) as running:
-        yield running
+@pytest.fixture
+def cluster(single: LocalCluster) -> LocalCluster:
+    """Give a broker of one node, in place of the session's cluster."""
+    return single
 
 
 def host(site: Site) -> Door:

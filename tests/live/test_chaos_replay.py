@@ -10,7 +10,6 @@ from typing import Any
 import gevent
 import pytest
 from chaos_stand import healthy
-from conftest import QUICK, named_broker
 from traffic_stand import CONTRACT, WORK, Stand, of_kind, records, stand, until
 
 from chaos.alarms import DiskAlarm
@@ -20,7 +19,7 @@ from chaos.journal import FILE_NAME, Journal
 from chaos.nodes import KillAllNodes
 from chaos.replay import Replay
 from chaos.traffic import NoTraffic
-from gameday.clusters.local import LocalCluster, local_cluster
+from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract, Degraded, Tick
 from gameday.history.finding import name_of
 from gameday.history.ledger import read_ledger
@@ -41,12 +40,10 @@ def contract() -> Contract:
     return CONTRACT.model_copy(update={"producers": (boss,), "consumers": (hand,)})
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """Run a broker of one node, in place of the session's cluster."""
-    folder = tmp_path_factory.mktemp("single")
-    with local_cluster(QUICK, broker=named_broker(), nodes=1, state_dir=folder) as running:
-        yield running
+@pytest.fixture
+def cluster(single: LocalCluster) -> LocalCluster:
+    """Give a broker of one node, in place of the session's cluster."""
+    return single
 
 
 @pytest.fixture

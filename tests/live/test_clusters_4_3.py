@@ -1,12 +1,11 @@
 """The same cluster on RabbitMQ 4.3: another Erlang, Khepri instead of Mnesia, a Debian tree."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pika
 import pytest
-from conftest import QUICK, broker_4_3
+from conftest import QUICK, beside, broker_4_3
 
 from gameday.clusters.broker import Alarm, Broker
 from gameday.clusters.local import LocalCluster, load, local_cluster
@@ -20,14 +19,9 @@ LINKS = [("r3", "r1"), ("r1", "r3"), ("r3", "r2"), ("r2", "r3")]
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """Run a 4.3 cluster in a block of its own."""
-    broker = broker_4_3()
-    pinned = os.environ.get("GAMEDAY_PORT_BASE")
-    with pytest.MonkeyPatch.context() as patch:
-        if pinned:
-            patch.setenv("GAMEDAY_PORT_BASE", str(int(pinned) + 200))
-        state_dir = tmp_path_factory.mktemp("state")
-        with local_cluster(QUICK, broker=broker, state_dir=state_dir) as running:
-            yield running
+    broker, folder = broker_4_3(), tmp_path_factory.mktemp("state")
+    with beside(200), local_cluster(QUICK, broker=broker, state_dir=folder) as running:
+        yield running
 
 
 def test_whole_cut_mended_killed_and_restarted(newer: LocalCluster) -> None:

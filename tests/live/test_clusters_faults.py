@@ -35,6 +35,8 @@ def test_every_node_sees_all_three(cluster: LocalCluster, broker: Broker) -> Non
         assert view.seen == view.running - {node}
 
 
+# By night: `test_chaos_faults.py` does the same to a cluster, by a fault, for every change.
+@pytest.mark.nightly
 def test_reset_cut_is_seen_by_both_sides_and_mends(cluster: LocalCluster, broker: Broker) -> None:
     """Disabled links part the nodes within two seconds, and only until they are mended."""
     cluster.cut(LINKS, "reset")
@@ -45,6 +47,7 @@ def test_reset_cut_is_seen_by_both_sides_and_mends(cluster: LocalCluster, broker
     broker.wait_healthy(30)
 
 
+@pytest.mark.nightly
 def test_silent_cut_is_noticed_by_ticks_and_mends(cluster: LocalCluster, broker: Broker) -> None:
     """Swallowed bytes part the nodes after the tick time, not at once."""
     cluster.cut(LINKS, "silent")
@@ -59,6 +62,7 @@ def test_silent_cut_is_noticed_by_ticks_and_mends(cluster: LocalCluster, broker:
     assert cluster.restarts == 0
 
 
+@pytest.mark.nightly
 def test_kill_ends_the_process_and_start_brings_the_node_back(
     cluster: LocalCluster,
     broker: Broker,

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +109,11 @@ def test_without_a_user_nobody_can_log_in(tmp_path: Path) -> None:
     indirect=True,
 )  # fmt: skip
 def test_the_run_s_own_check_boots_a_node_beside_its_cluster(
-    tmp_path: Path, release: Release
+    tmp_path: Path, release: Release, single: LocalCluster
 ) -> None:
     """An equal node differs in nothing; a file that breaks the broker's rules is found out."""
     contract = load_contract("sparki")
-    with local_cluster(BrokerSettings(), broker=release, nodes=1, state_dir=tmp_path) as cluster:
+    with _one_of(release, single, tmp_path) as cluster:
         assert boot(cluster, contract) == ([], None)
 
         queues = tuple(
@@ -131,7 +131,17 @@ def test_the_run_s_own_check_boots_a_node_beside_its_cluster(
         word = "queue notifications is missing" if old else "does not boot with the file"
         assert any(word in text for text in found), found
         assert Broker(cluster).problems() == [], "the run's own cluster is as before"
-        assert len(list((tmp_path / "clusters").glob("*/cluster.json"))) == 1
+        state_dir = cluster.record.folder.parents[1]
+        assert len(list((state_dir / "clusters").glob("*/cluster.json"))) == 1
+
+
+def _one_of(
+    release: Release, single: LocalCluster, folder: Path
+) -> AbstractContextManager[LocalCluster]:
+    """Give the session's node where it is of that release, else a node of its own."""
+    if single.record.release == release:
+        return nullcontext(single)
+    return local_cluster(BrokerSettings(), broker=release, nodes=1, state_dir=folder)
 
 
 def test_what_one_node_exports_another_can_be_started_with(

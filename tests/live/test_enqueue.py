@@ -8,8 +8,7 @@ import pika
 import pytest
 
 from gameday.clusters.broker import Broker
-from gameday.clusters.local import LocalCluster, local_cluster
-from gameday.clusters.settings import BrokerSettings
+from gameday.clusters.local import LocalCluster
 from gameday.contracts.load import load_contract
 from gameday.errors import HarnessError
 from gameday.traffic.enqueueing import Errand, enqueue
@@ -22,21 +21,13 @@ URL, SHA = "https://github.com/example/repo", "0123456789abcdef0123456789abcdef0
 QUEUE = "solstice.jobs.v1"
 
 
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """Run one node."""
-    state = tmp_path_factory.mktemp("state")
-    with local_cluster(BrokerSettings(), nodes=1, state_dir=state) as cluster:
-        Broker(cluster).wait_healthy(20)
-        yield cluster
-
-
 @pytest.fixture
-def url(node: LocalCluster, request: pytest.FixtureRequest) -> str:
-    """Give a virtual host of the test's own."""
+def url(single: LocalCluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give a virtual host of the test's own on one node."""
     name = request.node.name
-    Broker(node).make_vhost(name)
-    return node.amqp_url("r1", name)
+    Broker(single).make_vhost(name)
+    yield single.amqp_url("r1", name)
+    Broker(single).drop_vhost(name)
 
 
 def job() -> Request:

@@ -140,12 +140,30 @@ BODIES = (
 )
 
 
-@settings(max_examples=400, deadline=None)
-@given(body=BODIES, headers=TABLES, message_type=st.none() | st.text(max_size=20))
+ANYTHING = given(body=BODIES, headers=TABLES, message_type=st.none() | st.text(max_size=20))
+
+
+@settings(max_examples=120, deadline=None)
+@ANYTHING
 def test_nothing_kills_a_handler(
     ledger: LedgerWriter, body: bytes, headers: Any, message_type: str | None
 ) -> None:
     """Whatever body and headers arrive, each kind of consumer reads, records and answers."""
+    survives(ledger, body, headers, message_type)
+
+
+@pytest.mark.nightly
+@settings(max_examples=3000, deadline=None)
+@ANYTHING
+def test_nothing_kills_a_handler_in_thousands(
+    ledger: LedgerWriter, body: bytes, headers: Any, message_type: str | None
+) -> None:
+    """The same, looked for longer than a change may wait."""
+    survives(ledger, body, headers, message_type)
+
+
+def survives(ledger: LedgerWriter, body: bytes, headers: Any, message_type: str | None) -> None:
+    """Let each kind of consumer handle it, with a sender that it can follow and without."""
     real = {**(headers or {}), **who().headers()}
     for table in (headers, real):
         delivery = seen(ledger, body, table, message_type)

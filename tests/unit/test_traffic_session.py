@@ -4,8 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -22,17 +20,36 @@ from gameday.traffic.session import (
 ROOT = Path(__file__).parents[2]
 
 
-def claims_of_one_process(folder: Path) -> list[int]:
-    """Claim some numbers, as a load process would claim one."""
-    return [claim_process(folder) for _ in range(25)]
+CLAIMS = """
+import sys
+from pathlib import Path
+from gameday.traffic.session import claim_process
+print("ready", flush=True)
+sys.stdin.readline()
+print(*(claim_process(Path(sys.argv[1])) for _ in range(25)))
+"""
+"""Claims some numbers, as a load process would claim one, once it is told to."""
 
 
 def test_two_processes_never_get_one_number(tmp_path: Path) -> None:
     """Four processes that claim at the same time get each number from 1 on exactly once."""
-    context = get_context("forkserver")
-    with ProcessPoolExecutor(4, mp_context=context) as pool:
-        claimed = [n for each in pool.map(claims_of_one_process, [tmp_path] * 4) for n in each]
+    claimers = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIMS, str(tmp_path)], cwd=ROOT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    for each in claimers:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    for each in claimers:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    claimed = [int(word) for each in claimers for word in each.communicate(timeout=60)[0].split()]
 
+    assert [each.returncode for each in claimers] == [0, 0, 0, 0]
     assert sorted(claimed) == list(range(1, 101))
 
 
