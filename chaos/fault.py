@@ -64,7 +64,9 @@ class Site:
 class Fault(Protocol):
     """One thing that can go wrong. Entering breaks it; leaving puts it right."""
 
-    kind: ClassVar[str]
+    @property
+    def kind(self) -> str:
+        """Its name: `kill_node`, `isolate` and so on."""
 
     @property
     def fault_class(self) -> str:
@@ -77,7 +79,9 @@ class Fault(Protocol):
 class Breaking(Protocol):
     """What one kind of fault has to say for itself; `steps.carry_out` does the rest."""
 
-    kind: ClassVar[str]
+    @property
+    def kind(self) -> str:
+        """Its name."""
 
     @property
     def fault_class(self) -> str:

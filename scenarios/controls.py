@@ -26,7 +26,7 @@ from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS, NO_DEAD_LETTERS, TR
 from gameday.traffic.link import Target
 from scenarios.attached import AttachedFacts
 from scenarios.crew import Crew, Member, start_drain
-from scenarios.harming import HARMS, NEEDS, Harm, of_control, strikes
+from scenarios.harming import HARMS, NEEDS, Harm, OfControl, strikes
 from scenarios.switchboard import Switchboard
 
 BASELINE = 40
@@ -179,7 +179,7 @@ class Controls:
         if harm.publishes_before:
             self._publish_harmed(control, harm)
         site = replace(self.site, vhost=self.vhost).for_episode(control, FAULT_S)
-        with of_control(harm.fault(control)).inject(site):
+        with OfControl(harm.fault(control)).inject(site):
             if not harm.publishes_before:
                 self._publish_harmed(control, harm)
             if harm.empties:

@@ -9,13 +9,17 @@
 | purged | before its queue is purged | confirmed, and gone |
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from chaos.fault import Fault
+from chaos.fault import Breaking, Site
 from chaos.limited import ExpireMessages, OverflowQueue
 from chaos.operators import PurgeQueue, RemoveBinding, RemoveExchange
 from chaos.plan import Plan
+from chaos.revert import Revert, Seen
+from chaos.steps import carry_out
 from gameday.history.harm import (
     AUTOMATIC_ACK,
     CONTROL_FOR,
@@ -50,7 +54,7 @@ ALWAYS = frozenset({AUTOMATIC_ACK, NO_CONFIRMS})
 class Harm:
     """What harms a control; whether it publishes before the fault; how many must be written."""
 
-    fault: Callable[[str], Fault]
+    fault: Callable[[str], Breaking]
     publishes_before: bool = False
     all_confirmed: bool = True
     empties: bool = False
@@ -72,12 +76,59 @@ def wanted_by(plan: Plan) -> frozenset[str]:
     return ALWAYS | {CONTROL_FOR[kind] for kind in kinds & CONTROL_FOR.keys()}
 
 
-def of_control(fault: Fault) -> Fault:
-    """Return the same fault as a control's: what it strikes is none of the system's."""
-    kind = type(fault)
-    values = {each.name: getattr(fault, each.name) for each in fields(fault)}  # type: ignore[arg-type]
-    made: Fault = type(kind.__name__, (kind,), {"fault_class": "control"})(**values)
-    return made
+@dataclass(frozen=True)
+class OfControl:
+    """A fault as a control's: it does just the same, and what it strikes is none of the system's.
+
+    The checks leave faults of its class to the controls' own judgement.
+    """
+
+    fault: Breaking
+    fault_class: ClassVar[str] = "control"
+
+    @property
+    def kind(self) -> str:
+        """The fault's own name."""
+        return self.fault.kind
+
+    @property
+    def target(self) -> str:
+        """What it strikes."""
+        return self.fault.target
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """How it strikes."""
+        return self.fault.parameters
+
+    @property
+    def takes_s(self) -> float:
+        """How long it may take to apply."""
+        return self.fault.takes_s
+
+    @property
+    def shows_after_s(self) -> float:
+        """How long it may be in force before it can be seen."""
+        return self.fault.shows_after_s
+
+    def roles(self, _site: Site, /) -> None:
+        """Return nothing: a control's queues are none that anybody leads for the system."""
+
+    def capture(self, site: Site, /) -> Revert:
+        """Return how to undo it."""
+        return self.fault.capture(site)
+
+    def apply(self, site: Site, /) -> None:
+        """Break it."""
+        self.fault.apply(site)
+
+    def observe(self, site: Site, /) -> Seen:
+        """Look whether it is in force."""
+        return self.fault.observe(site)
+
+    def inject(self, site: Site) -> AbstractContextManager[None]:
+        """Break it for as long as the context is open."""
+        return carry_out(self, site)
 
 
 def transient_node(plan: Plan, nodes: tuple[str, ...]) -> str | None:

@@ -6,7 +6,7 @@ from chaos.catalogue import KINDS, POWERS
 from chaos.limited import OverflowQueue
 from chaos.plan import Entry, Episode, Plan
 from gameday.history.harm import CONTROL_FOR, NO_CONTROL, TRANSIENT, UNSAFE
-from scenarios.harming import ALWAYS, HARMS, NEEDS, of_control, strikes, wanted_by
+from scenarios.harming import ALWAYS, HARMS, NEEDS, OfControl, strikes, wanted_by
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -73,7 +73,7 @@ def test_a_controls_fault_is_judged_as_the_controls(control: str) -> None:
     """Its class is `control`, so that no promise of the system's is judged by it."""
     fault = HARMS[control].fault(control)
 
-    mine = of_control(fault)
+    mine = OfControl(fault)
 
     assert (mine.kind, mine.fault_class) == (fault.kind, "control")
     assert fault.fault_class != "control"
@@ -81,7 +81,12 @@ def test_a_controls_fault_is_judged_as_the_controls(control: str) -> None:
 
 def test_a_controls_fault_keeps_its_parameters() -> None:
     """It is the real fault, in another place."""
-    mine = of_control(OverflowQueue("q", 7, "reject-publish"))
+    fault = OverflowQueue("q", 7, "reject-publish")
 
-    assert isinstance(mine, OverflowQueue)
-    assert (mine.queue, mine.max_length, mine.overflow) == ("q", 7, "reject-publish")
+    mine = OfControl(fault)
+
+    assert mine == OfControl(OverflowQueue("q", 7, "reject-publish"))
+    assert (mine.target, mine.parameters) == (
+        "q", {"max_length": 7, "overflow": "reject-publish"},
+    )  # fmt: skip
+    assert (mine.takes_s, mine.shows_after_s) == (fault.takes_s, fault.shows_after_s)
