@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import named_broker
 
 from chaos import runs
 from chaos.plan import Entry, Episode, Plan
@@ -84,13 +85,18 @@ class Runs:
         return (self.folder / "runs" / "latest").resolve()
 
     def start(self, played: Plan, *, light: bool = False) -> subprocess.Popen[str]:
-        """Start a run of a plan, with all of sparki's load or with a quarter of it."""
+        """Start a run of a plan, with all of sparki's load or with a quarter of it.
+
+        On the broker that is installed, or that GAMEDAY_TEST_BROKER names.
+        """
         played.save(self.folder / "plan.json")
         own = self.folder / "sparki.yaml"
         if light:
             own.write_text(lighter((CONTRACTS / "sparki.yaml").read_text()))
         system = str(own) if light else "sparki"
         words = [sys.executable, "-m", "scenarios", "run", system, "--plan", "plan.json"]
+        broker = named_broker()
+        words += ["--broker", broker] if broker else []
         with (self.folder / "said").open("w") as said:
             process = subprocess.Popen(
                 words, env=self.environment, cwd=self.folder, text=True, stdout=said,
