@@ -60,10 +60,10 @@ def mend_everything(cluster: Target, _values: Values) -> None:
 def rejoin(cluster: Target, values: Values) -> None:
     """Mend every link and restart the node: what an operator does when a partition stays.
 
-    Where nodes are stranded it is those: their application is down, and nobody will start it.
+    Where others do not serve it is those: their application is down, and may be so for good.
     """
     cluster.mend_all()
-    for node in probes.stranded(cluster) or [values["node"]]:
+    for node in probes.at_fault(cluster) or [values["node"]]:
         if cluster.is_running(node):
             try:
                 cluster.stop(node)

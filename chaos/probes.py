@@ -101,6 +101,15 @@ def is_stranded(cluster: Target, node: str) -> bool:
     return cluster.evaluate(node, STRANDED, timeout_s=ASK_WITHIN_S) == "true"
 
 
+def at_fault(cluster: Target) -> list[str]:
+    """Return the nodes that keep a cluster from being whole: those stranded, else all that idle.
+
+    None where every node serves, and yet they note a partition, say.
+    """
+    seen = views(cluster)
+    return stranded(cluster) or [n for n, view in seen.items() if view is None or not view.serving]
+
+
 def stranded(cluster: Target) -> list[str]:
     """Return the nodes that are stranded; one that does not answer is not known to be."""
     found = []

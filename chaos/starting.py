@@ -24,10 +24,10 @@ def start_nodes(cluster: Target, values: Values) -> None:
 def restart_nodes(cluster: Target, values: Values) -> None:
     """Kill nodes that started and never joined, then start them once more.
 
-    Where others are stranded it is those: the nodes that were struck wait for them, and a minority
-    that paused and could not start again when its peers came back stays so for good.
+    Where others do not serve it is those, and not the struck ones that wait for them: a minority
+    that paused, and could not start again when its peers came back, stays so for good.
     """
-    nodes = probes.stranded(cluster) or values["nodes"]
+    nodes = probes.at_fault(cluster) or values["nodes"]
     for node in nodes:
         if cluster.is_running(node):
             cluster.kill(node)

@@ -71,8 +71,9 @@ TAIL = """
   broker as it is installed. Without libfaketime such a plan is refused, in one sentence.
 - **A file system that others use is not filled.** `fill_disk` refuses one of more than 2 GiB, and
   says how to mount a small one; `disk_alarm` needs none.
-- **A feature flag that was enabled stays enabled.** `enable_feature` cannot be undone, and no random
-  plan draws it. A run whose plan has it starts its nodes without that flag, and with all others.
+- **A feature flag that was enabled stays enabled.** `enable_feature` cannot be undone, and no
+  random plan draws it. A run whose plan has it starts its nodes without that flag, and with all
+  others.
 """
 
 
