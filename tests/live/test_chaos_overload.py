@@ -120,9 +120,10 @@ def test_whoever_has_the_journal_ends_a_flood(shop: Stand, tmp_path: Path) -> No
     until(lambda: shop.board.total("sent") > sent + 20, 5, "the first schedule goes on")
 
 
-def test_who_does_not_publish_cannot_flood(shop: Stand, tmp_path: Path) -> None:
+def test_who_does_not_publish_cannot_flood(field: Stand, tmp_path: Path) -> None:
     """A name that nobody has is refused before anything is begun, and so is a factor of one."""
-    site = site_of(shop, tmp_path)
+    field.producer()
+    site = site_of(field, tmp_path)
     with pytest.raises(HarnessError, match="no producer nobody"):
         Overload("nobody").inject(site).__enter__()
     with pytest.raises(HarnessError, match="no overload"):

@@ -35,7 +35,7 @@ HEAVY = (Entry(kind="isolate", target="r3"), Entry(kind="kill_node", target="r2"
 DOORS_OF_R2 = sorted(f"{door}-r2" for door in CLIENT_DOORS)
 LIGHT_POINTS = 14
 EVERY_CHANGE = {2, 6, 10, 13}
-"""Half applied, in force, half undone, and seen healed; tests/safety strikes at every point."""
+"""One applied, both in force, half undone, and seen healed, for every change; the rest by night."""
 HEAVY_POINTS = 14
 
 

@@ -39,6 +39,8 @@ CHANGED = (
 """What `register` changes in a process."""
 SIGNALS = ("SIGKILL", "SIGSTOP")
 EVERY = range(1, POINTS + 1)
+EVERY_CHANGE = {1, 5, 7, 11, 12, 16, 20, 22}
+"""One point of each name, from intent to restored, for every change; the others by night."""
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +173,13 @@ def test_a_run_that_nobody_strikes_passes_every_point(trial: Trial) -> None:
     trial.is_clean()
 
 
-@pytest.mark.parametrize("point", EVERY)
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(point, marks=() if point in EVERY_CHANGE else pytest.mark.nightly)
+        for point in EVERY
+    ],
+)
 def test_a_killed_runner(trial: Trial, point: int) -> None:
     """Wherever the runner is killed, its watchdog puts everything right by itself."""
     process = strike(trial, point, "SIGKILL", "runner")
