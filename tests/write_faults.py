@@ -49,8 +49,9 @@ GAMEDAY_TEST_BROKER=4.3 GAMEDAY_RECORD_FAULTS=docs/faults.json .venv/bin/python 
 
 What was lost and found is of whole runs under load, by their ledgers: of all that fell due from
 the fault's beginning until the next one's, how many confirmed copies were lost, how many dead
-letters were in no dead-letter queue, and how often a handler finished a copy that had been finished
-before. `docs/found.json` has each run's scenario, system and design. Add runs of yours:
+letters were in no dead-letter queue, how many copies died that should not have, or for another
+reason than theirs, and how often a handler finished a copy that had been finished before.
+`docs/found.json` has each run's scenario, system and design. Add runs of yours:
 
 ```console
 .venv/bin/python -m tests.write_found reports/runs/* && .venv/bin/python -m tests.write_faults
@@ -200,6 +201,9 @@ def _lost(versions: dict[str, Any]) -> Iterator[str]:
             missing = it["dead_letters_missing"]
             more = f", {missing} dead letters missing" if missing else ""
             yield f"{version}: {it['lost']} of {it['confirmed']:,} lost{more} ({where})"
+        for where, it in sorted(places.items()):
+            if it.get("died_wrongly"):
+                yield f"{version}: {it['died_wrongly']} dead-lettered wrongly ({where})"
         good = [it for where, it in places.items() if where not in bad]
         if good:
             confirmed, episodes = (

@@ -24,6 +24,7 @@ from gameday.history.verdicts import Verdict
 
 FOUND = Path(__file__).parent.parent / "docs" / "found.json"
 LOSSES = (Verdict.LOST, Verdict.LOST_AFTER_DELIVERY)
+DIED = (Verdict.DLQ_UNEXPECTED, Verdict.DLQ_WRONG)
 CONTROLS_OWN = "swallow_then_close"
 """The kind of fault that strikes no client of a system, but that of one control."""
 
@@ -49,7 +50,7 @@ def note(run: Run, known: dict[str, Any]) -> None:
             place = f"{control.name}, beside {run.contract.system}, {design}"
             fresh[CONTROLS_OWN, place] = {
                 "episodes": 1, "confirmed": control.fault, "lost": control.fault_lost,
-                "dead_letters_missing": 0, "handled_again": 0,
+                "dead_letters_missing": 0, "died_wrongly": 0, "handled_again": 0,
             }  # fmt: skip
     for (kind, place), counts in fresh.items():
         known.setdefault(kind, {}).setdefault(run.version, {})[place] = counts
@@ -69,6 +70,7 @@ def counted(run: Run, episode: Episode) -> dict[str, int]:
         "confirmed": int((struck & (copies.status == Outcome.OK)).sum()),
         "lost": int((struck & np.isin(copies.verdict, LOSSES)).sum()),
         "dead_letters_missing": int((struck & (copies.verdict == Verdict.DLQ_MISSING)).sum()),
+        "died_wrongly": int((struck & np.isin(copies.verdict, DIED)).sum()),
         "handled_again": int(np.maximum(times_done - 1, 0).sum()),
     }
 

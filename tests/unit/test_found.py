@@ -42,6 +42,15 @@ def test_a_loss_is_counted_under_its_own_fault(tmp_path: Path) -> None:
     assert lost["disk_alarm"] == lost["kill_client"] == 0
 
 
+def test_who_died_for_the_wrong_reason_is_counted(tmp_path: Path) -> None:
+    """A dead letter whose reason is not its own is neither lost nor missing, and is counted."""
+    versions = found(tmp_path, "dlq_reason")["kill_node"]
+    (row,) = next(iter(versions.values())).values()
+
+    assert row["died_wrongly"] > 0
+    assert row["lost"] == row["dead_letters_missing"] == 0
+
+
 def test_what_strikes_a_control_alone_is_noted_with_its_losses(tmp_path: Path) -> None:
     """Half of what the fake control published under its fault is lost, and nothing of it if not."""
     versions = found(tmp_path / "caught")[CONTROLS_OWN]
