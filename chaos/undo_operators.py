@@ -1,11 +1,12 @@
 """How operators' faults are undone, from the journal alone: what was recorded is put back."""
 
+import json
 import re
 from typing import Any
 
 from chaos.journal import Journal, read
 from chaos.revert import Recipe, Seen, Target, Values
-from gameday.clusters import bindings, declared, limits, plugins
+from gameday.clusters import bindings, declared, expressions, limits, plugins
 from gameday.clusters.broker import Broker
 from gameday.clusters.connections import close_connections
 
@@ -52,10 +53,12 @@ def purged(journal: Journal, episode: str, queue: str) -> int:
 
 
 def under_policy(cluster: Target, vhost: str, policy: str) -> list[str]:
-    """Return the queues for which a policy is in force."""
-    api = cluster.management(Broker(cluster).serving_node())
-    rows = api.get(declared.path_of("queues", vhost))
-    return sorted(row["name"] for row in rows if row.get("policy") == policy)
+    """Return the queues for which a policy is in force, by the broker's tables.
+
+    What the management API lists of a queue is seconds old.
+    """
+    node = Broker(cluster).serving_node()
+    return sorted(json.loads(cluster.evaluate(node, expressions.under_policy(vhost, policy))))
 
 
 def policy_in_force(cluster: Target, vhost: str, queue: str) -> tuple[dict[str, Any], int]:

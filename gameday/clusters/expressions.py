@@ -37,6 +37,17 @@ def binary(text: str) -> str:
     return f"<<{','.join(str(byte) for byte in text.encode())}>>"
 
 
+def under_policy(vhost: str, policy: str) -> str:
+    """Return the question for the names of the queues for which a policy is in force."""
+    return f"""
+begin
+  Names = [element(4, amqqueue:get_name(Queue)) || Queue <- rabbit_amqqueue:list({binary(vhost)}),
+           rabbit_policy:name(Queue) =:= {binary(policy)}],
+  iolist_to_binary(rabbit_json:encode(Names))
+end
+"""
+
+
 def queues(vhost: str, version: tuple[int, int]) -> str:
     """Return the question for every queue's type, leader, members, and those in step."""
     mirrors = _MIRRORS if version < MIRRORED_BELOW else "{[], []}"
