@@ -10,6 +10,7 @@ from shop_stand import arrives, channel_of, counted, fill
 
 from chaos.fault import Fault, Site
 from chaos.operators import ChangePolicy, DeleteQueue, PurgeQueue, RemoveBinding, RemoveExchange
+from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 pytestmark = pytest.mark.live
@@ -124,7 +125,7 @@ def test_a_changed_policy_is_felt_by_queues_that_hold_messages(own: Site) -> Non
     fill(own, "orders", 20)
     before = definitions(own)
     with ChangePolicy("short", {"max-length": 5}, "^orders$").inject(own):
-        assert counted(own)["orders"] == 5
+        wait_until(lambda: counted(own)["orders"] == 5, 3, "the queue took its policy to heart")
         assert counted(own)["copies"] == 0
 
     assert definitions(own) == before
