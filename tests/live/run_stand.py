@@ -161,13 +161,13 @@ class Runs:
 @pytest.fixture
 def game(tmp_path: Path) -> Iterator[Runs]:
     """Give a place for runs, and leave nothing running in it."""
-    made = Runs(tmp_path, _free_base(tmp_path))
+    made = Runs(tmp_path, free_base(tmp_path))
     yield made
     made.close()
 
 
-def _free_base(folder: Path) -> int:
-    """Return a block that is not the session cluster's."""
+def free_base(folder: Path) -> int:
+    """Return a block that is neither the session cluster's nor the single node's."""
     pinned = pinned_base()
     claim: Claim = claim_block(folder, None if pinned is None else pinned + 100)
     claim.release()
