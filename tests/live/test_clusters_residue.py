@@ -28,7 +28,7 @@ import sys, time
 from pathlib import Path
 from gameday.clusters.local import start_local
 from gameday.clusters.settings import BrokerSettings
-start_local(BrokerSettings(), broker=sys.argv[2] or None, state_dir=Path(sys.argv[1]))
+start_local(BrokerSettings(), broker=sys.argv[2] or None, nodes=1, state_dir=Path(sys.argv[1]))
 print("up", flush=True)
 sys.stdin.read()
 """
@@ -95,7 +95,7 @@ def test_two_clusters_run_side_by_side_and_the_dead_one_is_cleaned(
     Broker(second).wait_healthy(20)
     broker.wait_healthy(5)
     assert residue.find_leftovers(tmp_path) == []
-    second.pause("r2")
+    second.pause("r1")
     second.close_control()
     starter.kill()
     starter.wait()

@@ -144,6 +144,17 @@ def _one_of(
     return local_cluster(BrokerSettings(), broker=release, nodes=1, state_dir=folder)
 
 
+@pytest.mark.parametrize(
+    "release",
+    [
+        "installed",
+        pytest.param(
+            "4.3", marks=pytest.mark.nightly(reason="the same way as [installed], and what differs "
+            "on 4.3 is what test_a_node_boots_from_the_file_and_exports_the_contract[4.3] sees"),
+        ),
+    ],
+    indirect=True,
+)  # fmt: skip
 def test_what_one_node_exports_another_can_be_started_with(
     tmp_path: Path, release: Release
 ) -> None:

@@ -213,6 +213,7 @@ def pair(mnesia: None, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path)
         yield Stand(running, "v", tmp_path)
 
 
+@pytest.mark.nightly
 def test_ignored_partitions_have_two_leaders(pair: Stand) -> None:
     """Both sides confirm, stay apart when healed, and one side's message is lost by mending."""
     assert "partition-ignored" in pair.found_in(design(IGNORING, 10**6))

@@ -16,10 +16,12 @@ from gameday.clusters.wait import NotYet, wait_until
 __all__ = ["game"]
 
 nightly = pytest.mark.nightly
+# By night: for every change `test_run_smoke.py` interrupts a run, and `test_chaos_rescue.py` and
+# `tests/safety` kill a runner on a real cluster and at every kind of point.
 MOMENTS = [
     pytest.param({"event": "phase", "name": "prepare"}, id="prepare", marks=nightly),
     pytest.param({"event": "phase", "name": "baseline"}, id="steady", marks=nightly),
-    pytest.param({"event": "fault", "step": "applied"}, id="trouble"),
+    pytest.param({"event": "fault", "step": "applied"}, id="trouble", marks=nightly),
     pytest.param({"event": "fault", "step": "reverting"}, id="reverting", marks=nightly),
     pytest.param({"event": "phase", "name": "heal"}, id="heal", marks=nightly),
     pytest.param({"event": "phase", "name": "drain"}, id="drain", marks=nightly),
