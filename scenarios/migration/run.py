@@ -31,7 +31,7 @@ from scenarios.migration.writing import Manifest
 from scenarios.run import INTERRUPTED, Ended
 from scenarios.screen import Screen
 
-OVERHEAD_S = 60.0
+OVERHEAD_S = 35.0
 """What a migration takes besides its legs and steps: brokers, and judging."""
 
 

@@ -38,6 +38,7 @@ from scenarios.migration.rows import (
     left_out,
     rows_for,
 )
+from scenarios.migration.run import OVERHEAD_S
 from scenarios.migration.scene import Quiet
 from scenarios.migration.sides import Depth
 
@@ -79,9 +80,18 @@ def test_every_row_gets_the_same_work(name: str) -> None:
     )
 
 
-def test_smoke_fits_into_ten_minutes() -> None:
+@pytest.mark.parametrize("version", ["3.10.8", "4.3.6"])
+def test_smoke_fits_into_ten_minutes(version: str) -> None:
     """What the suite is expected to take, brokers and judging included, is below the promise."""
-    assert suite("smoke").expected_s + 60 < SMOKE_MOST_S
+    assert suite("smoke", version).expected_s + OVERHEAD_S < SMOKE_MOST_S
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_one_cluster_suffers_one_fault_at_a_time(name: str) -> None:
+    """Rows of the same cluster are never struck at the same time: faults would meet."""
+    for batch in suite(name, "4.3.6").batches:
+        struck = [leg.row for leg in batch if leg.fault and leg.row.startswith("rabbitmq")]
+        assert len(struck) <= 1
 
 
 def test_full_rehearses_all_that_the_rules_ask_for() -> None:
