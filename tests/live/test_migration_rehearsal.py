@@ -34,7 +34,7 @@ def test_a_step_loses_nothing(
     played: Played, step: str, fault: str | None, marks: list[str]
 ) -> None:
     """The step is completed in its order, its fault was seen, and the judge finds nothing lost."""
-    plan = StepPlan(step, fault, moving(3, 12.0 if step == "rollback-after" else 5.0))
+    plan = StepPlan(step, fault, moving(3, 11.0 if step == "rollback-after" else 5.0))
     done = play_step(played.stand, plan, REDIS_HARDENED.id, CLASSIC.id)
     played.steps.append(done)
     found = played.judge()
