@@ -99,7 +99,7 @@ def light(seed: int, size: float = 1.0) -> Load:
 
 def saturation(seed: int, size: float = 1.0) -> Load:
     """Return more than 128 places can do for the whole of its length, then nothing."""
-    return Load(70.0, 20.0 * size, seed, ((0.5, 200, 0.5),), service_ms=(1800, 2600))
+    return Load(80.0, 20.0 * size, seed, service_ms=(1800, 2600))
 
 
 def burst(seed: int, count: int) -> Load:
