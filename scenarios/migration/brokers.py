@@ -11,8 +11,9 @@ from gameday.clusters.redis import RedisServer, start_redis
 from gameday.contracts.topology import for_version
 from scenarios.migration.options import Ready
 from scenarios.migration.own import OwnRabbitSide, OwnRedisSide
+from scenarios.migration.rabbit import RabbitSide
 from scenarios.migration.rows import Row
-from scenarios.migration.sides import RabbitSide, RedisSide, Side
+from scenarios.migration.sides import RedisSide, Side
 from scenarios.screen import Screen
 from scenarios.settings import broker_settings
 

@@ -109,6 +109,14 @@ def _fill(stage: Stage) -> dict[str, Any]:
             "unacked_before": before.unacked, **seen}  # fmt: skip
 
 
+def _fill_disk(stage: Stage) -> dict[str, Any]:
+    before = stage.side.depth()
+    seen = stage.side.fill_disk()
+    said = ", ".join(f"{name} {value}" for name, value in seen.items())
+    return {"observed": f"disk full: {said}", "ready_before": before.ready,
+            "unacked_before": before.unacked, **seen}  # fmt: skip
+
+
 def _long(stage: Stage) -> dict[str, Any]:
     """See that tasks are held which take longer than Redis' hardened visibility timeout."""
 
@@ -130,6 +138,7 @@ FAULTS = {
         Fault("cut_link", _cut("reset"), lambda stage: stage.side.mend(), 2.0),
         Fault("silent_link", _cut("silent"), lambda stage: stage.side.mend(), 4.0),
         Fault("memory_full", _fill, lambda stage: stage.side.make_room(), 3.0),
+        Fault("disk_full", _fill_disk, lambda stage: stage.side.free_disk(), 3.0),
         Fault("long_tasks", _long, lambda _: None, 7.0),
     )
 }

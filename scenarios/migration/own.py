@@ -25,8 +25,9 @@ from gameday.traffic.celery.job import Load
 from gameday.traffic.celery.ledger import TaskLedger
 from gameday.traffic.celery.wiring import Wiring, redis_lists
 from scenarios.migration.plans import NARROW, LegPlan, StepPlan, Suite, steps
+from scenarios.migration.rabbit import RabbitSide
 from scenarios.migration.rows import Row
-from scenarios.migration.sides import RESULTS, Depth, RabbitSide, RedisSide
+from scenarios.migration.sides import RESULTS, Depth, RedisSide
 
 REDIS_OWN = Row(
     "redis-own", "redis", "hardened", "Redis, as the application sets it", redis=HARDENED,

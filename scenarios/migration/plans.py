@@ -17,7 +17,9 @@ ROOMY = (4, 8)
 SWEPT = ((1, 8), (2, 8), (2, 16))
 STEPS = ("parallel", "cut-over", "rollback-midway", "rollback-after")
 STEP_FAULTS = ("worker_kill", "broker_kill", "cut_link")
-LEG_FAULTS = ("worker_kill", "broker_kill", "cut_link", "silent_link", "memory_full", "long_tasks")
+LEG_FAULTS = (
+    *STEP_FAULTS, "silent_link", "memory_full", "disk_full", "long_tasks",
+)  # fmt: skip
 SMOKE_FAULTS = ("worker_kill", "broker_kill", "cut_link")
 
 

@@ -15,6 +15,7 @@ from gameday.clusters import residue
 from gameday.clusters.ports import Ports, is_free
 from gameday.clusters.processes import with_token
 from gameday.clusters.redis import RedisServer, redis_server
+from gameday.clusters.redis_disk import fill_disk, free_disk
 from gameday.clusters.redis_record import DEFAULT, HARDENED, RedisSettings, recorded
 from gameday.clusters.wait import wait_until
 
@@ -92,6 +93,38 @@ def test_a_full_memory_refuses_writes_and_keeps_what_is_there(server: RedisServe
 
     server.make_room()
 
+    assert client(server).set("b", "2")
+
+
+def test_a_full_disk_fails_a_snapshot_and_every_write_then(tmp_path: Path) -> None:
+    """As it comes Redis refuses writes once a snapshot has failed, and keeps what it has."""
+    with redis_server(DEFAULT, state_dir=tmp_path, beside=BESIDE) as running:
+        client(running).set("a", "1")
+        before = running.process_id
+        assert "snapshot failed" in fill_disk(running)
+        with pytest.raises(redis.ResponseError, match="RDB snapshots"):
+            client(running).set("b", "2")
+        assert client(running).get("a") == b"1"
+
+        free_disk(running)
+
+        assert running.process_id == before
+        assert client(running).set("b", "2")
+        assert client(running).dbsize() == 2
+
+
+def test_a_full_disk_ends_a_server_that_forces_its_writes(server: RedisServer) -> None:
+    """With an append-only file the server ends, and what it had answered is there again."""
+    client(server).set("a", "1")
+    before = server.process_id
+    assert f"process {before} ended" in fill_disk(server)
+    with pytest.raises(redis.ConnectionError):
+        client(server).ping()
+
+    free_disk(server)
+
+    assert server.process_id not in {None, before}
+    assert client(server).get("a") == b"1"
     assert client(server).set("b", "2")
 
 
