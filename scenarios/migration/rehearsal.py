@@ -111,9 +111,9 @@ class Move:
 def _parallel(move: Move) -> None:
     move.begin("split", REDIS, RABBITMQ)
     move.wait(0.35)
-    move.strike()
-    move.wait(0.1)
     move.route("both", "each task to both")
+    move.wait(0.2)
+    move.strike()
     move.scene.published(move.plan.load)
     move.drained(REDIS)
     move.drained(RABBITMQ)

@@ -15,7 +15,7 @@ from scenarios.migration.rows import CLASSIC, REDIS_HARDENED
 pytestmark = pytest.mark.live
 
 MOVES = [
-    ("parallel", "cut_link", ["load begins", "fault", "fault over", "each task to both"]),
+    ("parallel", "cut_link", ["load begins", "each task to both", "fault", "fault over"]),
     ("cut-over", "worker_kill", ["load begins", "producers moved", "fault", "fault over"]),
     ("rollback-midway", "broker_kill", ["producers moved", "producers moved back", "fault"]),
     ("rollback-after", None, ["producers moved", "redis drained", "producers moved back"]),
