@@ -176,7 +176,7 @@ def own_suite(suite: str, seed: int, rate_per_s: float) -> Suite:
     count = int(rate_per_s * BACKLOG_OF_S)
     light = Load(rate_per_s / 2, 8.0 * size, seed)
     backlog = Load(rate_per_s / 2, 8.0 * size, seed + 1, ((0.5, count, 0.5),))
-    twice = ((0.5, count, 0.3), (4.5, count, 0.3))
+    twice = ((0.5, count, 0.6), (4.5, count, 0.6))
     struck = Load(rate_per_s, 8.0, seed + 10, ((2.7, 80, 0.2),))
     loads = {"light": light, "saturation": backlog, "burst": Load(1.0, 7.0, seed + 2, twice)}
     batches = [

@@ -14,6 +14,7 @@ WIDE = (4, 32)
 """Workers, and tasks at once in each: 128 places, so that a hundred are always taken."""
 NARROW = (2, 8)
 ROOMY = (4, 8)
+BURSTS_PER_S = 250.0
 SWEPT = ((1, 8), (2, 8), (2, 16))
 STEPS = ("parallel", "cut-over", "rollback-midway", "rollback-after")
 STEP_FAULTS = ("worker_kill", "broker_kill", "cut_link")
@@ -105,8 +106,12 @@ def saturation(seed: int, size: float = 1.0) -> Load:
 
 
 def burst(seed: int, count: int) -> Load:
-    """Return a light load with bursts of more than there are places."""
-    spikes = ((1.0, count, 0.3), (5.0, count, 0.3))
+    """Return a light load with bursts of more than there are places.
+
+    Spread so that one publisher keeps up: what it is late counts as latency.
+    """
+    over_s = count / BURSTS_PER_S
+    spikes = ((1.0, count, over_s), (4.5, count, over_s))
     return Load(8.0, 7.0, seed, spikes, service_ms=(400, 800))
 
 

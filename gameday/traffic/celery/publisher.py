@@ -28,7 +28,7 @@ from gameday.traffic.celery.schedule import Planned, plan
 from gameday.traffic.celery.sending import BACKOFF_S, TROUBLE, Line, Outgoing
 from gameday.traffic.identity import Identity
 
-LANES = 6
+LANES = 12
 GIVE_UP_S = 20.0
 REVOKE_AFTER_S = 0.3
 MOVES_LOOK_S = 0.02
