@@ -41,6 +41,7 @@ def test_a_cut_between_two_nodes_stops_both_on_mnesia(site: Site) -> None:
             "the brokers made up their minds",
             errors=(HarnessError,),
         )
+        assert probes.stranded(site.cluster) == [], "who pauses comes back by himself"
 
     healthy(site)
     assert set(evidence(site, "observed")["whole"].values()) == {probes.ANSWERED}
