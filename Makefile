@@ -8,8 +8,9 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 GAMEDAY_ARGS ?=
 PYTEST_ARGS ?=
-FAST := not live and not browser and not nightly
-BESIDE := not live and not nightly
+FAST := not live and not browser and not stand and not nightly
+BESIDE := not live and not stand and not nightly
+STAND := stand and not nightly
 SLOW := live and not nightly
 
 .PHONY: help setup gameday test test-unit test-all bench brokers lint format constraints
@@ -24,7 +25,7 @@ gameday: setup ## set-up, then sparki's smoke game day (more options: GAMEDAY_AR
 	@$(BIN)/gameday run sparki --suite smoke $(GAMEDAY_ARGS)
 
 test: setup ## set-up, then all that a change must pass: fast tests, a browser, a real cluster
-	@BESIDE="$(BESIDE)" SLOW="$(SLOW)" scripts/test.sh $(PYTEST_ARGS)
+	@BESIDE="$(BESIDE)" STAND="$(STAND)" SLOW="$(SLOW)" scripts/test.sh $(PYTEST_ARGS)
 
 test-unit: setup ## the tests that need neither broker nor browser (seconds)
 	@$(PYTEST) -m "$(FAST)" $(PYTEST_ARGS)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDERS = {"live": "live", "browser": "browser", "safety": "live"}
+FOLDERS = {"live": "live", "browser": "browser", "safety": "stand"}
 MARKED = {Path(__file__).parent / folder: marker for folder, marker in FOLDERS.items()}
 REASON = re.compile(r"(?P<marker>[\w. -]+): (?P<missing>.+) — run with: (?P<command>.+)")
 FORM = "<marker>: <what is missing> — run with: <command>"
