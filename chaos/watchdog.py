@@ -169,7 +169,7 @@ def _start(folder: Path) -> ProcessRef:
     command = [sys.executable, "-m", MODULE, str(folder)]
     try:
         return spawn(command, environment, folder / LOG_NAME)
-    except OSError as error:
+    except (OSError, HarnessError) as error:
         raise HarnessError(f"the watchdog does not start ({error}): nothing is broken.") from error
 
 
