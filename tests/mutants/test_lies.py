@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gameday.history.checks import CHECKS, look
 from gameday.history.criteria import Judging
 from gameday.history.decision import INCONCLUSIVE
@@ -315,3 +317,25 @@ def test_what_comes_again_after_it_was_done_is_no_try_too_many(tmp_path: Path) -
     finding = _tried_twice_at_most(run, tmp_path)
 
     assert "times, not 2" not in finding.reason, finding
+
+
+@pytest.mark.parametrize("kind", ["remove_binding", "kill_node"])
+def test_what_an_operator_took_is_not_laid_to_the_queue(kind: str, tmp_path: Path) -> None:
+    """A dead letter that had no way to its DLQ names who took it; under a kill, the strategy."""
+    run = simulate(2500, 1)
+    struck = run.journal.of("fault", episode="e4")
+    begun, ended = struck[0]["time_ns"], struck[-1]["time_ns"]
+    if kind == "remove_binding":
+        for line in struck:
+            line |= {"kind": kind, "fault_class": "operator", "target": "dlx"}
+    rejected = next(row for row in run.rows(Kind.REJECTED) if begun < row.time_ns < ended)
+    tape = next(each for each in run.tapes if rejected in each.rows)
+    gone = next(row.message for row in tape.of(Kind.DELIVERED)
+                if (row.channel, row.tag) == (rejected.channel, rejected.tag))  # fmt: skip
+    drain = next(each for each in run.tapes if each.role == "drain")
+    drain.rows = [row for row in drain.rows if row.message != gone]
+
+    reason = made(run, tmp_path, "dead_letters").reason
+
+    named = "while e4.1 (remove_binding of dlx) was in force" in reason
+    assert (named, "at-most-once" in reason) == (kind == "remove_binding", kind != "remove_binding")

@@ -11,9 +11,12 @@ from gameday.history.finding import Finding, Status, examples_of, name_of, unkno
 from gameday.history.records import DEATH_REASONS, Death, Disposition
 from gameday.history.run import Run
 from gameday.history.verdicts import Verdict
-from gameday.history.windows import FAULT
+from gameday.history.windows import FAULT, Window
 
 Array = npt.NDArray[Any]
+
+OPERATOR = "operator"
+"""The class of faults in which somebody takes something away that the topology needs."""
 
 BROKEN = {
     "dlq_missing": (
@@ -99,9 +102,25 @@ def _cause(run: Run, name: str, rows: Array) -> str:
         return f" (its consumer acknowledged it in {queue}: poison swallowed)"
     settled = max(int(copies.settled_ns[first]), 0)
     window = run.windows.windows[int(run.windows.of(np.array([settled]))[0])]
+    if taken := _taken_by_an_operator(run, window):
+        return f" (rejected in {queue} {taken})"
     if window.phase != FAULT or history.roles.at_least_once(queue):
         return ""
     return (
         f" (rejected in {queue} during {window.fault_class}: dead-lettering there is at-most-once; "
         "a quorum queue with dead-letter-strategy at-least-once and reject-publish keeps it)"
     )
+
+
+def _taken_by_an_operator(run: Run, window: Window) -> str:
+    """Say which operator's fault was in force then, if one was; no queue's setting makes up."""
+    for fault in run.faults:
+        if window.phase == FAULT and (fault.episode, fault.fault_class) == (
+            window.episode,
+            OPERATOR,
+        ):
+            return (
+                f"while {fault.id} ({fault.kind} of {fault.target}) was in force: what an operator "
+                "takes from the way to its DLQ, no setting of the queue replaces"
+            )
+    return ""
