@@ -90,7 +90,9 @@ class Sender:
         if message.is_over:
             return
         link = self._choose()
-        if link is None and self._manners.comeback.attempts is not None:
+        if link is None and self.open_links:
+            self._held.append(message)  # All that stand are on their way home: back in a moment.
+        elif link is None and self._manners.comeback.attempts is not None:
             self._wait_for_a_connection(message)
         elif link is None:
             self._refuse(message, "no connection of the pool is open")
@@ -265,8 +267,15 @@ class Sender:
                 if link.is_open and not link.is_blocked:
                     self._expire(link, lane, now)
             self._tell_if_given_up()
-            while self._held and any(li.is_open and not li.is_blocked for li in self._lanes):
-                self.send(self._held.popleft())
+            self._send_held()
+
+    def _send_held(self) -> None:
+        """Send what was held, each once: what finds no link again waits for the next look."""
+        for _ in range(len(self._held)):
+            link = self._choose()
+            if link is None or link.is_blocked:
+                break
+            self.send(self._held.popleft())
 
     def _expire(self, link: Link, lane: Lane, now: int) -> None:
         limit = now - self._manners.confirm_timeout_ms * 1_000_000

@@ -116,3 +116,27 @@ def test_a_pool_gives_up_as_one(nowhere: Target, tmp_path: Path) -> None:
         sender.close()
 
     assert not any(heard)
+
+
+@pytest.mark.parametrize("attempts", [None, 10])
+def test_a_pool_that_is_all_on_its_way_home_does_not_spin(
+    attempts: int | None, nowhere: Target, tmp_path: Path
+) -> None:
+    """While every open connection leaves for its first node, messages wait, and the loop runs."""
+    comeback = Comeback(5.0, 5.0, 1.0, attempts=attempts)
+    with LedgerWriter(tmp_path, "run", 1, "test") as ledger:
+        sender = Sender(ledger, [nowhere], Manners("s", pool=2, comeback=comeback))
+        route = Route(ledger.intern("route", "r"), "", "q", "t")
+        with gevent.Timeout(5):
+            for link, lane in sender._lanes.items():  # As after a rebalance.
+                link.is_open = lane.leaving = True
+            sender.send(Outgoing(1, 1, monotonic_ns(), 3, 0, 0, b"{}", 0, "m", route))
+            gevent.sleep(0.3)
+            for link in sender._lanes:
+                link.is_open = False
+        waiting = sender.unanswered
+        sender.close()
+
+    kinds = set(read_ledger(ledger.path).records["kind"].tolist())
+    assert waiting == 1
+    assert Kind.FAILED not in kinds, "no connection was missing"
