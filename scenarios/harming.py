@@ -132,9 +132,9 @@ class OfControl:
 
 
 def transient_node(plan: Plan, nodes: tuple[str, ...]) -> str | None:
-    """Return the node that the plan kills first, where the transient control lives; maybe none.
+    """Return the node that the plan takes first, where the transient control lives; maybe none.
 
-    A follower is left out: which node that will be is known only when the episode begins.
+    An episode's leader is the node whose turn it is, and its follower the first of the others.
     """
     for place, episode in enumerate(plan.episodes):
         for entry in episode.faults:
@@ -143,8 +143,11 @@ def transient_node(plan: Plan, nodes: tuple[str, ...]) -> str | None:
             first = str(entry.target).split(",")[0].strip()
             if first in nodes:
                 return first
+            leader = nodes[place % len(nodes)]
             if entry.kind == "kill_all_nodes" or first.startswith("leader of "):
-                return nodes[place % len(nodes)]
+                return leader
+            if first.startswith("follower of "):
+                return next((node for node in nodes if node != leader), None)
     return None
 
 

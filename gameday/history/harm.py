@@ -18,8 +18,8 @@ PURGED = "control-purged"
 
 UNSAFE: dict[str, str] = {
     AUTOMATIC_ACK: "a slow consumer with automatic acks is killed with its hands full",
-    TRANSIENT: "transient messages lie on an unmirrored classic queue whose node is killed or "
-    "stopped",
+    TRANSIENT: "transient messages lie on an unmirrored classic queue whose node is killed, "
+    "stopped, or emptied",
     NO_CONFIRMS: "a publisher without confirms; its link swallows what it sends, and then closes",
     REFUSED: "a publisher without confirms; its exchange is removed, so its channel is closed",
     NOT_MANDATORY: "a publisher without the mandatory flag; its queue's binding is removed",
@@ -32,6 +32,7 @@ UNSAFE: dict[str, str] = {
 
 CONTROL_FOR: dict[str, str] = {
     "kill_node": TRANSIENT,
+    "kill_follower": TRANSIENT,
     "kill_nodes": TRANSIENT,
     "kill_all_nodes": TRANSIENT,
     "flap_node": TRANSIENT,
@@ -39,6 +40,8 @@ CONTROL_FOR: dict[str, str] = {
     "stop_app": TRANSIENT,
     "rolling_restart": TRANSIENT,
     "restart_in_order": TRANSIENT,
+    "wipe_node": TRANSIENT,
+    "forget_node": TRANSIENT,
     "isolate": NO_CONFIRMS,
     "cut_links": NO_CONFIRMS,
     "cut_clients": NO_CONFIRMS,
@@ -69,17 +72,9 @@ _ALARM = (
     "what a blocked publisher sent waits in its socket, and is read when the alarm clears; if its "
     "connection breaks meanwhile, that is cut_clients"
 )
-_EMPTY = (
-    "an unmirrored queue goes with its node for good, and its control's drain would find no queue; "
-    "kill_node's control loses the same"
-)
 
 NO_CONTROL: dict[str, str] = {
     "nothing": "it breaks nothing",
-    "kill_follower": "which node follows is known only when the fault begins, and a queue without "
-    "copies has no follower; kill_node's control loses the same",
-    "wipe_node": _EMPTY,
-    "forget_node": _EMPTY,
     "pause_node": "a suspended node forgets nothing; what its peers do meanwhile is isolate's",
     "starve_node": _WAITS,
     "slow_links": _WAITS,

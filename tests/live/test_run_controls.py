@@ -60,10 +60,19 @@ def test_every_control_is_caught(game: Runs) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kind", ["stop_node", "stop_app", "rolling_restart", "restart_in_order"])
-def test_a_node_that_stops_takes_transient_messages_along(game: Runs, kind: str) -> None:
-    """What is not written down is gone when its queue stops in good order, too."""
-    process = game.start(plan_of(Entry(kind=kind, target="r1")))
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *(Entry(kind=kind, target="r1")
+          for kind in ("stop_node", "stop_app", "rolling_restart", "restart_in_order",
+                       "wipe_node", "forget_node")),
+        Entry(kind="kill_follower", target="follower of builds", parameters={"queue": "builds"}),
+    ],
+    ids=lambda entry: entry.kind,
+)  # fmt: skip
+def test_a_node_that_goes_takes_transient_messages_along(game: Runs, entry: Entry) -> None:
+    """What is not written down is gone when its queue stops in good order, too, or is emptied."""
+    process = game.start(plan_of(entry))
 
     assert process.wait(RUN_WITHIN_S) in {0, 1, 3}, game.said()[-3000:]
 

@@ -27,7 +27,9 @@ def plan_of(*faults: dict[str, Any]) -> Plan:
         (({"kind": "nothing"}, {"kind": "kill_node", "target": "leader of q"}), "r2"),
         (({"kind": "kill_node", "target": "r3"},), "r3"),
         (({"kind": "nothing"}, {"kind": "nothing"}, {"kind": "kill_all_nodes"}), "r3"),
-        (({"kind": "kill_node", "target": "follower of q"},), None),
+        (({"kind": "kill_follower", "target": "follower of q"},), "r2"),
+        (({"kind": "nothing"}, {"kind": "kill_follower", "target": "follower of q"}), "r1"),
+        (({"kind": "nothing"}, {"kind": "forget_node", "target": "leader of q"}), "r2"),
         (({"kind": "disk_alarm", "target": "r1"},), None),
     ],
 )
