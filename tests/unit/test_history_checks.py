@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.history.checks import CHECKS, look
+from gameday.history.checks.retries import failures
+from gameday.history.deliveries import UNHANDLED
 from gameday.history.finding import Finding, Status
-from gameday.history.records import Kind
+from gameday.history.records import Kind, Result
 from gameday.history.run import load_run
 from gameday.history.windows import (
     BASELINE,
@@ -186,3 +189,30 @@ def test_a_finding_is_a_value() -> None:
 
     assert replace(finding, status=Status.UNKNOWN).status == Status.UNKNOWN
     assert finding.status == Status.PASS
+
+
+@pytest.mark.parametrize(("code", "tries"), [(None, 1), (0, 1), (-9, 2)])
+def test_what_a_node_took_back_was_no_try(code: int | None, tries: int, tmp_path: Path) -> None:
+    """A delivery that nobody ended counts as a try only when its worker died with it."""
+    fake = simulate(3000, 2)
+    run = load_run(fake.write(tmp_path / "run"))
+    deliveries = run.history.deliveries
+    rows = np.flatnonzero((deliveries.result == Result.TRANSIENT) & (deliveries.attempt >= 0))[:1]
+    rows = np.append(rows, rows)
+    message = run.history.attempts.message[deliveries.attempt[rows[:1]]]
+    taken = replace(
+        deliveries,
+        handled_ns=np.append(deliveries.handled_ns, -1),
+        result=np.append(deliveries.result, UNHANDLED),
+        attempt=np.append(deliveries.attempt, deliveries.attempt[rows[0]]),
+        process=np.append(deliveries.process, 77),
+    )
+    rows[1] = len(deliveries)
+    if code is not None:
+        line = {"event": "process", "process": 77, "state": "ended", "code": code}
+        run = replace(run, journal=(*run.journal, line))
+    history = SimpleNamespace(deliveries=taken, attempts=run.history.attempts)
+
+    found = failures(SimpleNamespace(journal=run.journal, history=history), rows, message)  # type: ignore[arg-type]
+
+    assert found.tolist() == [tries]

@@ -11,6 +11,7 @@ from gameday.contracts.model import Consumer, Producer
 from gameday.history.checks.clients import attempts_of
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.history import History
+from gameday.history.journal import events
 from gameday.history.outcomes import NUMBER, Outcome
 from gameday.history.records import Kind, Result
 from gameday.history.run import Run
@@ -103,14 +104,19 @@ def _given_up(run: Run, producer: Producer, rows: Array) -> Array:
     return made.message[rows][early & (answered < run.stopped_ns - margin_ns)]
 
 
-def _failures(history: History, rows: Array, message: Array) -> Array:
-    """Return how often each message reached a client that did not get done with it.
+def failures(run: Run, rows: Array, message: Array) -> Array:
+    """Return how often each message was tried by a client that did not get done with it.
 
-    A quorum queue counts in `x-delivery-count` what it sent, also what a broken link swallowed;
-    and what comes again because its ack was lost was no failure.
+    A quorum queue counts in `x-delivery-count` what it sent, also what a dying node or link took
+    back before anybody began with it: that is no try, unless the worker itself died with it. And
+    what comes again because its ack was lost was no failure.
     """
-    undone = rows[history.deliveries.result[rows] != Result.DONE]
-    failed = history.attempts.message[history.deliveries.attempt[undone]]
+    deliveries = run.history.deliveries
+    died = [line["process"] for line in events(run.journal, "process", state="ended")
+            if line["code"] and line["process"] is not None]  # fmt: skip
+    tried = (deliveries.handled_ns[rows] >= 0) | np.isin(deliveries.process[rows], died)
+    undone = rows[tried & (deliveries.result[rows] != Result.DONE)]
+    failed = run.history.attempts.message[deliveries.attempt[undone]]
     found: Array = (failed[None, :] == message[:, None]).sum(axis=1)
     return found
 
@@ -130,7 +136,7 @@ def _consumer(run: Run, consumer: Consumer) -> Finding:
     figures: dict[str, Any] = {"measured": int(tries.max()), "unit": "tries", "n": len(handled),
                                "threshold": consumer.attempts}  # fmt: skip
     over = message[tries > consumer.attempts]
-    over = over[_failures(history, rows, over) >= consumer.attempts]
+    over = over[failures(run, rows, over) >= consumer.attempts]
     if len(over):
         text = f"broke Tries-Counted: {consumer.name} tried {name_of(int(over[0]))}"
         return Finding(Status.FAIL, f"{text} {int(tries.max())} times, not {consumer.attempts}",
