@@ -265,7 +265,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = _run(arguments)
     finally:
-        if error := sys.exception():
+        error = sys.exception()
+        if error and not isinstance(error.__context__, BrokenPipeError):  # Nobody reads on.
             traceback.print_exception(error)
             _say(f"a defect of the harness ({error}); nothing is decided.", code)
         sys.exit(code)

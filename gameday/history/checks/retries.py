@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gameday.contracts.model import Consumer, Producer
+from gameday.history.blocking import blocked_processes
 from gameday.history.checks.clients import attempts_of
 from gameday.history.finding import Finding, Status, examples_of, name_of, unknown
 from gameday.history.history import History
@@ -74,10 +75,15 @@ def _producer(run: Run, producer: Producer, rows: Array) -> Finding:
 
 
 def _hasty(history: History, producer: Producer, rows: Array) -> Array:
-    """Tell which tries followed the one before sooner than the backoff allows."""
+    """Tell which tries followed the one before sooner than the backoff allows.
+
+    A try that timed out may still be answered, before the next is made or after it: its end was
+    the time-out.
+    """
     made = history.attempts
     again = made.message[rows][1:] == made.message[rows][:-1]
-    pause_ns = made.time_ns[rows][1:] - made.outcome_ns[rows][:-1]
+    timed_out_ns = made.time_ns[rows][:-1] + int(producer.confirm_timeout_ms * 1e6)
+    pause_ns = made.time_ns[rows][1:] - np.minimum(made.outcome_ns[rows][:-1], timed_out_ns)
     count = made.count[rows][1:].astype(np.float64)
     least = producer.backoff_ms * producer.backoff_factor ** np.maximum(count - 1, 0) * 1e6
     judged = (made.outcome_ns[rows][:-1] >= 0) & (made.outcome[rows][:-1] != Outcome.OK)
@@ -90,7 +96,7 @@ def _given_up(run: Run, producer: Producer, rows: Array) -> Array:
 
     Those are left out that were refused for good (returned, or for want of any connection after a
     whole row of tries to get one), or whose answer came when the run was ending, or whose process
-    did.
+    did, or whose process the broker blocked and never let go on: they were held for their next try.
     """
     made = run.history.attempts
     last = np.append(made.message[rows][1:] != made.message[rows][:-1], True)
@@ -101,6 +107,9 @@ def _given_up(run: Run, producer: Producer, rows: Array) -> Array:
     margin_ns = int((waited + producer.confirm_timeout_ms / 1e3) * 1e9)
     answered = made.outcome_ns[rows]
     early = last & missed & (tries < producer.attempts) & (answered >= 0)
+    end_ns = np.full(len(rows), run.stopped_ns)
+    blocked = blocked_processes(run.history, run.stopped_ns)
+    early &= ~blocked.overlap(made.process[rows], end_ns - 1, end_ns)
     return made.message[rows][early & (answered < run.stopped_ns - margin_ns)]
 
 
