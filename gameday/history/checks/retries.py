@@ -62,11 +62,11 @@ def _producer(run: Run, producer: Producer, rows: Array) -> Finding:
         text = f"broke Tries-Counted: {producer.name} tried {name_of(int(over[0]))}"
         return Finding(Status.FAIL, f"{text} {int(tries.max())} times, not {producer.attempts}",
                        examples=examples_of(over), **figures)  # fmt: skip
-    hasty = message[1:][_hasty(history, producer, rows)]
-    if len(hasty):
-        text = f"broke Backs-Off: {producer.name} tried {name_of(int(hasty[0]))} again too soon"
-        return Finding(Status.FAIL, text, examples=examples_of(hasty), **figures)
-    early = _given_up(run, producer, rows)
+    soon = message[1:][hasty(history, producer, rows)]
+    if len(soon):
+        text = f"broke Backs-Off: {producer.name} tried {name_of(int(soon[0]))} again too soon"
+        return Finding(Status.FAIL, text, examples=examples_of(soon), **figures)
+    early = given_up_early(run, producer, rows)
     if len(early):
         text = f"broke Tries-Counted: {producer.name} gave {name_of(int(early[0]))} up"
         return Finding(Status.FAIL, f"{text} before its try number {producer.attempts}",
@@ -74,7 +74,7 @@ def _producer(run: Run, producer: Producer, rows: Array) -> Finding:
     return Finding(Status.PASS, "", **figures)
 
 
-def _hasty(history: History, producer: Producer, rows: Array) -> Array:
+def hasty(history: History, producer: Producer, rows: Array) -> Array:
     """Tell which tries followed the one before sooner than the backoff allows.
 
     A try that timed out may still be answered, before the next is made or after it: its end was
@@ -91,7 +91,7 @@ def _hasty(history: History, producer: Producer, rows: Array) -> Array:
     return found
 
 
-def _given_up(run: Run, producer: Producer, rows: Array) -> Array:
+def given_up_early(run: Run, producer: Producer, rows: Array) -> Array:
     """Return the messages that were given up before their last try.
 
     Those are left out that were refused for good (returned, or for want of any connection after a
