@@ -52,8 +52,9 @@ MISSION = (
     ("mission-05", "HTML reports; a go/no-go report for the migration",
      "each run's report.html; `gameday migrate` and its migration.html",
      "tests/browser/test_report_browser.py, tests/live/test_migration_rehearsal.py"),
-    ("mission-06", "nightly game days in CI", "the workflow, run as its script: not yet",
-     ".github/workflows"),
+    ("mission-06", "nightly game days in CI",
+     "`scripts/nightly.sh`, which the workflow calls: every system in full, and the trend",
+     ".github/workflows/nightly.yml, which ran nowhere yet; tests/unit/test_nights.py"),
 )  # fmt: skip
 """The users' own words about the harness: what is asked, how it is judged, and where."""
 
