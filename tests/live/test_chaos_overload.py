@@ -92,7 +92,7 @@ def test_a_hundred_clients_come_back_at_once(field: Stand, tmp_path: Path) -> No
     """All are closed by the broker (320), all are back; when the fault ends, all are gone."""
     site = site_of(field, tmp_path)
     with ThunderingHerd(count=100).inject(site):
-        until(lambda: herd_of(field, "r1") == 100, 60, "a hundred connections are listed")
+        until(lambda: herd_of(field, "r1") == 100, 20, "a hundred connections are listed")
 
     until(lambda: field.processes[0].poll() is not None, 15, "the herd has left")
     assert field.processes[0].returncode == 0
