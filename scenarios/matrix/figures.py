@@ -13,9 +13,8 @@ from gameday.contracts.lint.linting import Linted
 from gameday.history.checks.sla import latencies
 from gameday.history.run import Run
 from gameday.history.statistics import summary
+from scenarios.several import LOSSES, requirement_counts
 
-LOSSES = ("lost", "lost_after_delivery", "left_over")
-STATUSES = ("pass", "fail", "unknown", "not_tested")
 WORST_FIRST = {"fail": 0, "unknown": 1, "not_tested": 2, "pass": 3}
 
 
@@ -60,10 +59,9 @@ def column(
     """Return the figures of a run that was judged."""
     statuses = dict(verdict["requirements"])
     overall = verdict["ledger"]["overall"]
-    found = list(statuses.values())
     return Column(
         broker=broker, decision=verdict["decision"], took_s=took_s, folder=folder,
-        counts={status: found.count(status) for status in STATUSES},
+        counts=requirement_counts(dict(verdict)),
         lost=sum(int(overall.get(name, 0)) for name in LOSSES),
         recovery_s=_slowest(verdict["criteria"]),
         statuses=statuses, reasons=_reasons(verdict["criteria"]), latency=latency,
