@@ -94,6 +94,13 @@ class Move:
         self.scene.stop(self.side(name).row.id)
         self.marks[f"{name} without consumers"] = monotonic_ns()
 
+    def leave(self, old: str, new: str) -> None:
+        """Let one side drain and go, and the other do all that is left."""
+        self.drained(old)
+        self.dismiss(old)
+        self.scene.published(self.plan.load)
+        self.drained(new)
+
     def strike(self) -> None:
         """Let the step's fault strike, if it has one."""
         if self.plan.fault is None:
@@ -124,10 +131,7 @@ def _cut_over(move: Move) -> None:
     move.wait(0.3)
     move.route(RABBITMQ, "producers moved")
     move.strike()
-    move.drained(REDIS)
-    move.dismiss(REDIS)
-    move.scene.published(move.plan.load)
-    move.drained(RABBITMQ)
+    move.leave(REDIS, RABBITMQ)
 
 
 def _rollback_midway(move: Move) -> None:
@@ -137,10 +141,7 @@ def _rollback_midway(move: Move) -> None:
     move.wait(0.2)
     move.route(REDIS, "producers moved back")
     move.strike()
-    move.drained(RABBITMQ)
-    move.dismiss(RABBITMQ)
-    move.scene.published(move.plan.load)
-    move.drained(REDIS)
+    move.leave(RABBITMQ, REDIS)
 
 
 def _rollback_after(move: Move) -> None:
@@ -153,10 +154,7 @@ def _rollback_after(move: Move) -> None:
     move.scene.ready()
     move.route(REDIS, "producers moved back")
     move.strike()
-    move.drained(RABBITMQ)
-    move.dismiss(RABBITMQ)
-    move.scene.published(move.plan.load)
-    move.drained(REDIS)
+    move.leave(RABBITMQ, REDIS)
 
 
 HOW: Mapping[str, Callable[[Move], None]] = {

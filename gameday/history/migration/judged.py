@@ -75,7 +75,8 @@ def story(migration: Migration, scope: str, key: int) -> list[str]:
         return []
     place = int(tasks.key.searchsorted(key))
     told = [*_published(tasks, key), *_seen(tasks, key)]
-    lines = [f"{migration.seconds(time):9.3f} s  {text}" for time, text in sorted(told)]
+    each = sorted(set(told))  # Every attempt of a task was due at the same time.
+    lines = [f"{migration.seconds(time):9.3f} s  {text}" for time, text in each]
     fate = Fate(int(tasks.fate[place]))
     return [*lines[:40], f"fate: {fate.name.lower().replace('_', ' ')}, {MEANINGS[fate]}"]
 
