@@ -10,6 +10,10 @@ class HarnessError(Exception):
     """The harness could not do its job: what happened then proves nothing about the broker."""
 
 
+class UnansweredError(HarnessError):
+    """A node that takes questions gave no answer in time: it may be the broker that is down."""
+
+
 class UsageError(Exception):
     """The user asked for something that cannot be; the text says what, where and what to do."""
 

@@ -7,7 +7,7 @@ places -> surge -> intent .. observed -> the fault lasts -> reverted .. restored
 from chaos.plan import FILE_NAME, Episode, Plan, resolve
 from chaos.stop import refuse_beyond_budget
 from gameday.clusters.wait import NotYet, wait_until
-from gameday.errors import HarnessError
+from gameday.errors import HarnessError, UnansweredError
 from scenarios.diagnosing import note_diagnosis
 from scenarios.game import Game
 from scenarios.places import StoodStillError, on_node, take_places
@@ -43,8 +43,30 @@ def _cut_short(game: Game, episode: Episode, reason: str) -> None:
 
 
 def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
-    """Play one episode; return the plan with its targets resolved."""
+    """Play one episode; return the plan with its targets resolved.
+
+    Raises `StoodStillError` when a cluster that no fault strikes any more answers nothing.
+    """
     refuse_beyond_budget(game.board.total("told"), game.board.total("offered"))
+    try:
+        resolved = _get_ready(game, episode)
+    except UnansweredError as error:
+        raise StoodStillError(f"the broker gave no answer before the fault: {error}") from error
+    game.journal.append(
+        "episode", episode=episode.id, name=episode.name, at="begin",
+        control=episode.control, faults=list(episode.fault_ids()),
+    )  # fmt: skip
+    _break(game, resolved)
+    _recover(game, episode)
+    game.journal.append(
+        "episode", episode=episode.id, name=episode.name, at="end",
+        control=episode.control, faults=list(episode.fault_ids()),
+    )  # fmt: skip
+    return plan.with_episode(resolved)
+
+
+def _get_ready(game: Game, episode: Episode) -> Episode:
+    """Bring everything to its place and note what is struck; return the episode with targets."""
     strikes = any(entry.kind not in QUIET for entry in episode.faults)
     victim = take_places(game, episode) if strikes else None
     compare(game, episode.id, "before")
@@ -59,17 +81,7 @@ def _play(game: Game, plan: Plan, episode: Episode) -> Plan:
         _raise_backlog(game)
     _note_exposure(game, episode, victim)
     _leaders(game, episode, "before")
-    game.journal.append(
-        "episode", episode=episode.id, name=episode.name, at="begin",
-        control=episode.control, faults=list(episode.fault_ids()),
-    )  # fmt: skip
-    _break(game, resolved)
-    _recover(game, episode)
-    game.journal.append(
-        "episode", episode=episode.id, name=episode.name, at="end",
-        control=episode.control, faults=list(episode.fault_ids()),
-    )  # fmt: skip
-    return plan.with_episode(resolved)
+    return resolved
 
 
 def _break(game: Game, episode: Episode) -> None:
@@ -128,7 +140,9 @@ def _raise_backlog(game: Game) -> None:
         return True if ready + unsettled >= wanted else NotYet(f"{ready} ready")
 
     try:
-        wait_until(stands, BACKLOG_WITHIN_S, "a backlog stood", poll_ms=50)
+        wait_until(
+            stands, BACKLOG_WITHIN_S, "a backlog stood", poll_ms=50, errors=(UnansweredError,)
+        )
     except HarnessError as error:
         game.journal.append("note", text=str(error))  # The exposure rule judges it.
 
@@ -138,7 +152,11 @@ def _note_exposure(game: Game, episode: Episode, victim: str | None) -> None:
     if victim is None:
         return
     leaders = game.broker.queue_leaders(game.vhost)
-    counts = game.broker.message_counts(game.vhost)
+    try:
+        counts = game.broker.message_counts(game.vhost)
+    except UnansweredError as error:  # Without figures the exposure rule leaves the fault unknown.
+        game.journal.append("note", text=f"what {victim} is struck with is not known: {error}")
+        return
     publishing, consuming = on_node(game, victim)
     game.journal.append(
         "exposure",

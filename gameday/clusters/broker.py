@@ -17,7 +17,7 @@ from gameday.clusters.cluster import ControlledCluster
 from gameday.clusters.facts import Alarm, ConsumerState, Definitions, NodeView, QueueState
 from gameday.clusters.limits import Limits
 from gameday.clusters.wait import NotYet, wait_until
-from gameday.errors import HarnessError
+from gameday.errors import HarnessError, UnansweredError
 
 VIEW_LIMIT_S = 4.0
 
@@ -133,7 +133,7 @@ class Broker:
         rows = self._json(self.serving_node(), expressions.counts(vhost))
         dumb = [f"{row['name']}: {row['reason']}" for row in rows if "reason" in row]
         if dumb:
-            raise HarnessError(f"no count of {'; '.join(dumb)}")
+            raise UnansweredError(f"no count of {'; '.join(dumb)}")
         return {
             row["name"]: (row["total"] - row["unacknowledged"], row["unacknowledged"])
             for row in rows

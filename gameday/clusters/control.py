@@ -8,6 +8,7 @@ The Erlang node is started when it is first needed and ends with this process.
 import base64
 import itertools
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -22,10 +23,12 @@ from gameday.clusters.management import Management
 from gameday.clusters.ports import LOOPBACK
 from gameday.clusters.processes import clean_environment, tail
 from gameday.clusters.record import ClusterRecord
-from gameday.errors import HarnessError
+from gameday.errors import HarnessError, UnansweredError
 
 START_LIMIT_S = 20.0
 QUIET = "+S 1:1 +SDio 1 +A 1 +sbwt none +sbwtdcpu none +sbwtdio none -start_epmd false"
+UNANSWERED = re.compile(r"^error: \{erpc,(timeout|noconnection)\}")
+"""How Erlang's `erpc` says that a node gave no answer, as `control.escript` writes it."""
 
 
 def tool_environment(record: ClusterRecord) -> dict[str, str]:
@@ -67,11 +70,12 @@ class ErlangControl:
             return answer.result(limit_s + 0.5)
         except FutureTimeout as error:
             self._waiting.pop(identity, None)
-            raise HarnessError(
+            raise UnansweredError(
                 f"{erlang_node} did not answer within {limit_s:g} s: {expression[:80]}",
             ) from error
         except HarnessError as error:
-            raise HarnessError(f"{erlang_node}: {error}: {expression[:80]}") from error
+            kind = UnansweredError if UNANSWERED.search(str(error)) else HarnessError
+            raise kind(f"{erlang_node}: {error}: {expression[:80]}") from error
 
     def close(self) -> None:
         """End the Erlang node."""

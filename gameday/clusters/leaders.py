@@ -46,8 +46,9 @@ def move_leaders(
         poll_ms=50,
     )
     copies = {name: len(before[name].members) for name in wanted}
+    ordered = set[str]()
     wait_until(
-        lambda: _moved(broker, vhost, copies, node),
+        lambda: _moved(broker, vhost, copies, node, ordered),
         within_s,
         f"{node} led {', '.join(wanted)} with every copy in step",
         poll_ms=50,
@@ -83,13 +84,21 @@ def _moved(
     vhost: str,
     copies: dict[str, int],
     node: str,
+    ordered: set[str],
 ) -> bool | NotYet:
-    """Whether all is as wanted, with as many copies as before; orders what is not."""
+    """Whether all is as wanted, with as many copies as before; orders what is not.
+
+    A mirrored queue is ordered once, and never to a node that has fallen behind since: each order
+    drops its other replicas, and what only they hold.
+    """
     found = broker.queues(vhost)
     strays = [found[name] for name in copies if found[name].leader != node]
+    movable = [queue for queue in strays if _may_order(queue, node, ordered)]
+    if movable:
+        ordered.update(queue.name for queue in movable)
+        with ThreadPoolExecutor(max_workers=len(movable)) as pool:
+            list(pool.map(lambda queue: _order(broker, vhost, queue, node), movable))
     if strays:
-        with ThreadPoolExecutor(max_workers=len(strays)) as pool:
-            list(pool.map(lambda queue: _order(broker, vhost, queue, node), strays))
         return NotYet({queue.name: queue.leader for queue in strays})
     # A queue that has just moved may have no mirrors yet: it is in step with itself alone.
     behind = [found[name] for name in copies if len(found[name].in_step) < copies[name]]
@@ -97,6 +106,11 @@ def _moved(
         if queue.type == "classic":
             broker.cluster.evaluate(node, expressions.synchronise_mirrors(vhost, queue.name))
     return NotYet({queue.name: sorted(queue.in_step) for queue in behind}) if behind else True
+
+
+def _may_order(queue: QueueState, node: str, ordered: set[str]) -> bool:
+    """Whether an order to move now costs no message: quorum queues lose none by it."""
+    return queue.type == "quorum" or (queue.name not in ordered and node in queue.in_step)
 
 
 def _order(broker: KnowsQueues, vhost: str, queue: QueueState, node: str) -> None:
