@@ -18,13 +18,13 @@ from chaos.fault import Site
 from chaos.journal import Journal
 from chaos.plan import Episode
 from gameday.clusters.attached import AttachedCluster
+from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS, NO_DEAD_LETTERS, TRANSIENT
 from gameday.traffic.link import Target
-from scenarios.attached import AttachedFacts
 from scenarios.crew import Crew, Member, start_drain
 from scenarios.harming import HARMS, NEEDS, Harm, OfControl, strikes
 from scenarios.switchboard import Switchboard

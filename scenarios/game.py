@@ -11,12 +11,12 @@ from chaos.fault import Site
 from chaos.journal import Journal
 from chaos.plan import Plan
 from gameday.clusters.attached import AttachedCluster
+from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract
 from gameday.errors import HarnessError
 from gameday.history.roles import Roles
-from scenarios.attached import AttachedFacts
 from scenarios.controls import Controls
 from scenarios.crew import Crew
 from scenarios.scaling import Scaler

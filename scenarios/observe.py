@@ -14,12 +14,12 @@ from pathlib import Path
 from time import monotonic_ns
 from typing import Any, Self
 
+from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
 from gameday.clusters.facts import NodeView
 from gameday.errors import HarnessError
 from gameday.history.ledger import read_records
 from gameday.history.records import Flag, Kind
-from scenarios.attached import AttachedFacts
 from scenarios.switchboard import Switchboard
 
 EVERY_S = 1.0

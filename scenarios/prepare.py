@@ -3,13 +3,13 @@
 from typing import Any
 from urllib.parse import quote
 
+from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.contracts.definitions import for_one_vhost, from_definitions, to_definitions
 from gameday.contracts.model import Contract, Topology
 from gameday.contracts.topology import difference
 from gameday.errors import PrepareError
-from scenarios.attached import AttachedFacts
 from scenarios.game import Game
 
 READY_WITHIN_S = 40.0

@@ -25,6 +25,7 @@ from chaos.plan import FILE_NAME as PLAN_NAME
 from chaos.redaction import Redactor
 from chaos.revert import NotRestoredError
 from chaos.watchdog import guarded
+from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.clock import required_library
 from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import find_release
@@ -34,7 +35,6 @@ from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError
 from gameday.history.folder import create_run_folder, reports_dir
 from scenarios.assembly import assemble
-from scenarios.attached import AttachedFacts
 from scenarios.boots import boot_where_claimed
 from scenarios.finish import drain, heal
 from scenarios.game import Game

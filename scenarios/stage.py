@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chaos.interrupts import Interrupts
 from gameday.clusters.attached import AttachedCluster, attach
+from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker, clients_user
 from gameday.clusters.cluster import Door
 from gameday.clusters.local import LocalCluster, start_local
@@ -16,7 +17,6 @@ from gameday.clusters.release import find_release
 from gameday.contracts.model import Contract
 from gameday.contracts.variables import Value
 from gameday.traffic.link import Target
-from scenarios.attached import AttachedFacts
 from scenarios.crew import ONE_CONSUMER, ONE_PRODUCER
 from scenarios.needs import Needs, enable_other_flags, with_needs
 from scenarios.options import Options
