@@ -11,7 +11,8 @@ PYTEST_ARGS ?=
 FAST := not live and not browser and not stand and not nightly
 BESIDE := not live and not stand and not nightly
 STAND := stand and not nightly
-SLOW := live and not nightly
+SHARED := live and not apart and not nightly
+APART := live and apart and not nightly
 
 .PHONY: help setup gameday test test-unit test-all bench brokers lint format constraints
 
@@ -25,7 +26,7 @@ gameday: setup ## set-up, then sparki's smoke game day (more options: GAMEDAY_AR
 	@$(BIN)/gameday run sparki --suite smoke $(GAMEDAY_ARGS)
 
 test: setup ## set-up, then all that a change must pass: fast tests, a browser, a real cluster
-	@BESIDE="$(BESIDE)" STAND="$(STAND)" SLOW="$(SLOW)" scripts/test.sh $(PYTEST_ARGS)
+	@BESIDE="$(BESIDE)" STAND="$(STAND)" SHARED="$(SHARED)" APART="$(APART)" scripts/test.sh $(PYTEST_ARGS)
 
 test-unit: setup ## the tests that need neither broker nor browser (seconds)
 	@$(PYTEST) -m "$(FAST)" $(PYTEST_ARGS)

@@ -1,36 +1,67 @@
 #!/usr/bin/env bash
-# What a change must pass, after set-up: the tests without a broker beside those with one, which
-# wait most of their time. Those beside have the lowest priority, so that no broker is late for
-# them; then come those that strike processes and look at clocks, at the usual one. What they print
-# comes when all is over. BESIDE, STAND and SLOW say which are which, in pytest's own words
-# (`Makefile`); words given are pytest's, for all.
+# What a change must pass, after set-up, in three lanes at once, for all wait most of their time:
+#   shared  the live tests that share one cluster
+#   apart   the live tests that start what they need themselves
+#   beside  the tests without a broker, at the lowest priority so that no broker is late for them;
+#           then those that strike processes and look at clocks, at the usual one
+# The first prints as it goes, the others when all is over. SHARED, APART, BESIDE and STAND say
+# which are which, in pytest's own words (`Makefile`); words given are pytest's, for all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-printed=$(mktemp)
+folder=$(mktemp -d)
+groups=()
+none_selected=5 # pytest's exit code when no test was selected
+
+pytest() { .venv/bin/python -m pytest "$@"; }
+
+apart() {
+    # A state folder of its own: what starts in the one heals what it finds there.
+    if [ -n "${GAMEDAY_STATE_DIR:-}" ]; then export GAMEDAY_STATE_DIR="$GAMEDAY_STATE_DIR/apart"; fi
+    if [ -n "${GAMEDAY_PORT_BASE:-}" ]; then export GAMEDAY_PORT_BASE=$((GAMEDAY_PORT_BASE + 1000)); fi
+    pytest -m "$APART" "$@"
+}
+
 beside() {
     local code=0
     nice -n 19 .venv/bin/python -m pytest -m "$BESIDE" "$@" || code=$?
-    .venv/bin/python -m pytest -m "$STAND" "$@" || code=$?
+    pytest -m "$STAND" "$@" || [ $? -eq "$none_selected" ] || code=1
     return "$code"
 }
-set -m # In a group of its own, what runs beside can be ended as one.
-beside "$@" >"$printed" 2>&1 </dev/null &
-group=$!
-set +m
+
+# Begin a lane in a group of its own, so that it can be ended as one.
+begin() {
+    local lane=$1
+    set -m
+    "$@" >"$folder/$lane" 2>&1 </dev/null &
+    groups+=($!)
+    set +m
+}
+
 end() {
-    kill -- -"$group" 2>/dev/null || true
-    wait "$group" 2>/dev/null || true
-    rm -f "$printed"
+    local group
+    for group in "${groups[@]}"; do kill -- -"$group" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    rm -rf "$folder"
 }
 trap end EXIT
 trap 'exit 130' INT TERM
 
-code=0
-.venv/bin/python -m pytest -m "$SLOW" "$@" || code=$?
-beside_code=0
-wait "$group" || beside_code=$?
-echo "--- the tests without a broker, which ran beside"
-cat "$printed"
-[ "$code" -ne 0 ] || code=$beside_code
+begin apart "$@"
+begin beside "$@"
+code=$none_selected
+# The first failure counts; a lane with none of the tests that were named is no failure.
+count() { if [ "$code" -eq 0 ] || [ "$code" -eq "$none_selected" ]; then code=$1; fi; }
+lane_code=0
+pytest -m "$SHARED" "$@" || lane_code=$?
+count "$lane_code"
+for group in "${groups[@]}"; do
+    lane_code=0
+    wait "$group" || lane_code=$?
+    [ "$lane_code" -eq "$none_selected" ] || count "$lane_code"
+done
+echo "--- the live tests that start what they need themselves"
+cat "$folder/apart"
+echo "--- the tests without a broker"
+cat "$folder/beside"
 exit "$code"

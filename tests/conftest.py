@@ -8,7 +8,7 @@ skips of those markers into failures, for machines that are supposed to have the
 import re
 import signal
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,11 +39,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in the folders of slow tests: none can hide among fast ones."""
+    """Mark what lies in the folders of slow tests: none can hide among fast ones.
+
+    Live tests that do without the session's cluster are apart: they can run beside those with it.
+    """
     for item in items:
         for folder, marker in MARKED.items():
             if folder in item.path.parents:
                 item.add_marker(marker)
+        if item.get_closest_marker("live") and "cluster" not in _fixtures(item):
+            item.add_marker("apart")
+
+
+def _fixtures(item: pytest.Item) -> Sequence[str]:
+    """Return the names of the fixtures that a test asks for, and those that they ask for."""
+    return getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(wrapper=True)
