@@ -26,13 +26,16 @@ gameday: setup ## set-up, then sparki's smoke game day (more options: GAMEDAY_AR
 	@$(BIN)/gameday run sparki --suite smoke $(GAMEDAY_ARGS)
 
 test: setup ## set-up, then all that a change must pass: fast tests, a browser, a real cluster
-	@BESIDE="$(BESIDE)" STAND="$(STAND)" SHARED="$(SHARED)" APART="$(APART)" scripts/test.sh $(PYTEST_ARGS)
+	@BESIDE="$(BESIDE)" STAND="$(STAND)" SHARED="$(SHARED)" APART="$(APART)" \
+		scripts/test.sh $(PYTEST_ARGS)
 
 test-unit: setup ## the tests that need neither broker nor browser (seconds)
 	@$(PYTEST) -m "$(FAST)" $(PYTEST_ARGS)
 
 test-all: test ## everything, also what takes longer than a change may wait
-	@$(PYTEST) -m nightly $(PYTEST_ARGS)
+	@BESIDE="nightly and not live and not stand" STAND="nightly and stand" \
+		SHARED="nightly and live and not apart" APART="nightly and live and apart" \
+		scripts/test.sh $(PYTEST_ARGS)
 
 bench: setup ## measure, and print the README's table of numbers
 	@for script in bench/[a-z]*.py; do $(BIN)/python "$$script"; done
