@@ -14,7 +14,7 @@ STAND := stand and not nightly
 SHARED := live and not apart and not nightly
 APART := live and apart and not nightly
 
-.PHONY: help setup gameday test test-unit test-all bench brokers lint format constraints
+.PHONY: help setup gameday test test-unit test-all bench brokers images lint format constraints
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,10 @@ bench: setup ## measure, and print the README's table of numbers
 
 brokers: setup ## other RabbitMQ versions beside the installed one: 4.3.6 and 4.0.5 (root, debootstrap)
 	@scripts/brokers.sh
+
+images: ## an engine, and images for docker-compose.yml from Debian packages (root; VERSIONS="4.3 4.0")
+	@scripts/engine.sh start
+	@scripts/images.sh $(VERSIONS)
 
 lint: setup ## style and types
 	@$(BIN)/ruff check .
