@@ -1,7 +1,7 @@
 """What a client meets that knocks at a node's door: how late, how much, in how many pieces.
 
-Each look dials by itself, says AMQP's greeting, and compares with what the toxic should do. None
-logs in but the one that has to send a lot.
+Each look dials by itself, says AMQP's greeting, or that of TLS where the broker speaks it, and
+compares with what the toxic should do. None logs in but the one that has to send a lot.
 """
 
 import socket
@@ -14,6 +14,7 @@ from pika.exceptions import AMQPError
 
 from chaos import probes
 from chaos.revert import Seen, Target
+from gameday import secured
 from gameday.clusters.cluster import Address, Door
 
 REFUSALS = {"econnrefused", "closed", "econnreset", "refused"}
@@ -65,13 +66,19 @@ def knock(address: Address, greeting: bytes, within_s: float) -> Answer:
     return Answer(first_ms if pieces else None, ended_ms, tuple(pieces), end)
 
 
-def _at(cluster: Target, node: str, door: Door, within_s: float, greeting: bytes) -> Answer:
-    return knock(cluster.door_address(node, door), greeting, within_s)
+def _at(cluster: Target, node: str, door: Door, within_s: float, wrong: bytes = b"") -> Answer:
+    address = cluster.door_address(node, door)
+    return knock(address, wrong or greeting_at(address), within_s)
+
+
+def greeting_at(address: Address) -> bytes:
+    """Return the first bytes that whoever listens there answers."""
+    return secured.client_hello(address.host) if address.authority else probes.AMQP_GREETING
 
 
 def unanswered(cluster: Target, node: str, door: Door, values: Mapping[str, int]) -> Seen:
     """No greeting is answered, for one direction is enough to lose it; one stream is silenced."""
-    answer = _at(cluster, node, door, 1.0, probes.AMQP_GREETING)
+    answer = _at(cluster, node, door, 1.0)
     silenced = [each.stream for each in cluster.toxics() if each.proxy == f"{door}-{node}"]
     stream = "upstream" if values["hears"] else "downstream"
     yes = answer.size == 0 and answer.end == "open" and silenced == [stream]
@@ -92,7 +99,7 @@ def _first(address: Address, within_s: float) -> float | None:
     begun = time.monotonic()
     with socket.create_connection((address.host, address.port), within_s) as line:
         line.settimeout(within_s)
-        line.sendall(probes.AMQP_GREETING)
+        line.sendall(greeting_at(address))
         try:
             return (time.monotonic() - begun) * 1000 if line.recv(1) else None
         except TimeoutError:
@@ -102,7 +109,7 @@ def _first(address: Address, within_s: float) -> float | None:
 def narrow(cluster: Target, node: str, door: Door, values: Mapping[str, int]) -> Seen:
     """No message of so many bytes is confirmed sooner than the rate lets it pass."""
     size = values["rate_kb"] * 1000 * BULK_S
-    parameters = pika.URLParameters(cluster.amqp_url(node, "/", door))
+    parameters = secured.parameters(cluster.amqp_url(node, "/", door))
     parameters.socket_timeout = parameters.stack_timeout = 20
     try:
         connection = pika.BlockingConnection(parameters)
@@ -119,7 +126,7 @@ def narrow(cluster: Target, node: str, door: Door, values: Mapping[str, int]) ->
 
 def in_pieces(cluster: Target, node: str, door: Door, values: Mapping[str, int]) -> Seen:
     """Answers to a greeting come in pieces, most no larger than a slice."""
-    answer = _at(cluster, node, door, LISTENS_S, probes.AMQP_GREETING)
+    answer = _at(cluster, node, door, LISTENS_S)
     largest = values["size"] + values["variation"]
     small = sum(each <= largest for each in answer.pieces)
     evidence = {"bytes": answer.size, "pieces": len(answer.pieces), "small": small}
@@ -136,13 +143,13 @@ def closed_late(cluster: Target, node: str, door: Door, values: Mapping[str, int
 
 def cut_short(cluster: Target, node: str, door: Door, values: Mapping[str, int]) -> Seen:
     """No more bytes come than the limit allows, and then the connection is closed."""
-    answer = _at(cluster, node, door, LISTENS_S, probes.AMQP_GREETING)
+    answer = _at(cluster, node, door, LISTENS_S)
     yes = answer.size <= values["bytes"] and answer.end != "open"
     return Seen(yes, {"bytes": answer.size, "end": answer.end})
 
 
 def reset(cluster: Target, node: str, door: Door, values: Mapping[str, int]) -> Seen:
     """No answer comes, and the connection is reset, not closed."""
-    answer = _at(cluster, node, door, values["after_ms"] / 1000 + LISTENS_S, probes.AMQP_GREETING)
+    answer = _at(cluster, node, door, values["after_ms"] / 1000 + LISTENS_S)
     yes = answer.size == 0 and answer.end == "ConnectionResetError"
     return Seen(yes, {"bytes": answer.size, "end": answer.end})

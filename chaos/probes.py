@@ -5,13 +5,13 @@ connection about a port, the alarm list about an alarm. A probe may raise `Harne
 `OSError` when whoever it asks does not answer; `steps.look` takes that for "not yet".
 """
 
-import socket
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 from chaos.revert import Seen, Target
+from gameday import secured
 from gameday.clusters.broker import Broker
 from gameday.clusters.cluster import Address, Link
 from gameday.clusters.facts import NodeView
@@ -23,18 +23,26 @@ ASK_WITHIN_S = 4.0
 
 HANDSHAKE = (
     "fun() ->"
+    " {{By, More}} = case init:get_argument(ssl_dist_optfile) of"
+    " {{ok, [[File]]}} -> {{ok, [Ends]}} = file:consult(File),"
+    " {{ssl, [{{packet, 4}} | proplists:get_value(client, Ends)]}};"
+    " error -> {{gen_tcp, [{{packet, 2}}]}} end,"
+    " Options = [binary, {{active, false}} | More],"
     ' case erl_epmd:port_please("{name}", "{host}", 1000) of'
     " {{port, Port, _}} ->"
-    ' case gen_tcp:connect("{host}", Port, [binary, {{active, false}}, {{packet, 2}}], 1000) of'
+    ' case By:connect("{host}", Port, Options, 1000) of'
     " {{ok, Socket}} ->"
     ' Name = <<"probe@mqprobe">>,'
-    " gen_tcp:send(Socket, [<<$N, 16#d07df7fbd:64, 1:32, (byte_size(Name)):16>>, Name]),"
-    " Answer = gen_tcp:recv(Socket, 0, 1000), gen_tcp:close(Socket),"
+    " By:send(Socket, [<<$N, 16#d07df7fbd:64, 1:32, (byte_size(Name)):16>>, Name]),"
+    " Answer = By:recv(Socket, 0, 1000), By:close(Socket),"
     " case Answer of {{ok, _}} -> answered; {{error, Reason}} -> Reason end;"
     " {{error, Reason}} -> Reason end;"
     " Other -> Other end end()"
 )
-"""The first bytes of Erlang's distribution, from one node to another over their own link."""
+"""The first bytes of Erlang's distribution, from one node to another over their own link.
+
+By TLS where the nodes speak that, with the node's own certificate.
+"""
 
 CALL = (
     "begin Bulk = binary:copy(<<0>>, {size}),"
@@ -156,7 +164,8 @@ def toxics_on(cluster: Target, proxies: Collection[str]) -> list[str]:
 def greet(address: Address, within_s: float = DIAL_WITHIN_S) -> str:
     """Greet an AMQP port: `answered`, `timeout` when it swallows, `refused` or `closed`."""
     try:
-        with socket.create_connection((address.host, address.port), within_s) as dialled:
+        dialling = secured.dial(address.host, address.port, within_s, address.authority)
+        with dialling as dialled:
             dialled.settimeout(within_s)
             dialled.sendall(AMQP_GREETING)
             return ANSWERED if dialled.recv(8) else "closed"

@@ -8,6 +8,7 @@ import typer
 System = Annotated[str, typer.Argument(help="A system, or a contract's path.")]
 Broker = Annotated[str | None, typer.Option(help="A version such as 4.3, or a path.")]
 BrokerSettings = Annotated[str, typer.Option(help="tuned or stock.")]
+Tls = Annotated[bool, typer.Option("--tls", help="TLS to clients and between nodes.")]
 Variables = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="One of the contract's variables."),

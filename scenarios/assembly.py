@@ -64,5 +64,5 @@ def assemble(
     )  # fmt: skip
     return Game(
         stage.folder, contract, stage.cluster, stage.broker, stage.vhost, journal, site, crew,
-        board, plan, screen, controls, scaler,
+        board, plan, screen, controls, scaler, stage.clients,
     )  # fmt: skip

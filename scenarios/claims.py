@@ -3,7 +3,7 @@
 What is left out is named with its reason, so that no requirement disappears in silence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from gameday.contracts.model import Contract
 from scenarios.options import Options
@@ -19,9 +19,16 @@ def claims(
         return (), tuple({"id": each.id, "reason": reason} for each in wanted)
     able = set(powers)
     dropped = tuple(
-        {"id": each.id, "reason": f"the cluster cannot do {', '.join(sorted(missing))}"}
+        {"id": each.id, "reason": _unable(missing, options)}
         for each in wanted
         if (missing := set(each.needs) - able)
     )
     left_out = {each["id"] for each in dropped}
     return tuple(each.id for each in wanted if each.id not in left_out), dropped
+
+
+def _unable(missing: Collection[str], options: Options) -> str:
+    """Say what the cluster cannot do, and how a run gets it where an option would."""
+    if set(missing) == {"tls"} and options.cluster == "local":
+        return f"this cluster speaks no TLS — run with: gameday run {options.system} --tls"
+    return f"the cluster cannot do {', '.join(sorted(missing))}"

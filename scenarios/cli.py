@@ -53,6 +53,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Decides arrivals, priorities and fates.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
     i_own: Annotated[list[str] | None, typer.Option(help="A host that is yours to load.")] = None,
+    tls: arguments.Tls = False,
     variables: arguments.Variables = None,
 ) -> None:
     """Play a suite against a cluster, and decide."""
@@ -73,6 +74,7 @@ def run(
         out=out,
         owned=tuple(i_own or ()),
         variables=tuple(variables or ()),
+        tls=tls,
     )
     raise typer.Exit(play_all(wanted_runs(options, systems or (), repeat)))
 

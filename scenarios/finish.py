@@ -11,6 +11,7 @@ from gameday.errors import HarnessError
 from scenarios.crew import run_drain
 from scenarios.game import Game
 from scenarios.prepare import note_health
+from scenarios.securing import note_secured
 from scenarios.standstill import Moving
 
 CONFIRMS_WITHIN_S = 20.0
@@ -32,6 +33,7 @@ def heal(game: Game) -> None:
     game.board.stop_publishers()
     _gate(game, "publishers_stopped", lambda: _publishers_stopped(game))
     _gate(game, "healthy", lambda: _healthy(game))
+    note_secured(game, "after")
     game.phase("heal", "end")
 
 

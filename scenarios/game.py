@@ -45,6 +45,8 @@ class Game:
     screen: Screen
     controls: Controls
     scaler: Scaler
+    clients: tuple[str, str] = ("", "")
+    """The clients' user and its password, where they have one to themselves."""
     lost_members: list[str] = field(default_factory=list)
     alone: dict[str, str] = field(default_factory=dict)
     proxy_restarts: int = 0

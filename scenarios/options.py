@@ -19,7 +19,7 @@ class Options:
     """One run: whose, which suite, on what, with which seed, and where its folder goes.
 
     `owned` names hosts beyond this machine that the user says are his to load; `variables` are
-    the contract's, as `NAME=VALUE`.
+    the contract's, as `NAME=VALUE`. With `tls` a cluster of our own speaks nothing else.
     """
 
     system: str = "sparki"
@@ -34,6 +34,7 @@ class Options:
     out: Path | None = None
     owned: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    tls: bool = False
 
 
 def parse_variables(words: Sequence[str]) -> dict[str, str]:

@@ -53,6 +53,8 @@ class Stage:
     interrupts: Interrupts
     values: tuple[Value, ...] = ()
     secrets: frozenset[str] = frozenset()
+    clients: tuple[str, str] = ("", "")
+    """The clients' user and its password, where they have one to themselves."""
 
 
 def open_stage(
@@ -74,7 +76,7 @@ def open_stage(
     settings = with_needs(broker_settings(contract, version, options.broker_settings), needs)
     cluster = start_local(
         settings, broker=options.broker, nodes=contract.nodes, state_dir=state_dir,
-        clocks=needs.clocks, progress=screen.step,
+        clocks=needs.clocks, tls=options.tls, progress=screen.step,
     )  # fmt: skip
     stack.callback(_close, cluster, folder, interrupts, screen)
     enable_other_flags(cluster, needs)
@@ -84,7 +86,7 @@ def open_stage(
     return Stage(
         f"local-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost,
         _targets(cluster, vhost, user), doors, base, interrupts,
-        secrets=frozenset({cluster.password, user[1]}),
+        secrets=frozenset({cluster.password, user[1]}), clients=user,
     )  # fmt: skip
 
 

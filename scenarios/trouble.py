@@ -12,6 +12,7 @@ from scenarios.diagnosing import note_diagnosis
 from scenarios.game import Game
 from scenarios.places import StoodStillError, on_node, take_places
 from scenarios.prepare import compare, note_health
+from scenarios.securing import note_secured
 
 HEALTHY_WITHIN_S = 90.0
 BACKLOG_WITHIN_S = 6.0
@@ -24,6 +25,7 @@ def trouble(game: Game) -> None:
     """Carry the plan out, and write down what it turned out to be."""
     game.phase("trouble", "begin")
     game.scaler.on()
+    note_secured(game, "before")
     begun = game.screen.now()
     for episode in game.plan.episodes:
         at_s = game.screen.now() - begun

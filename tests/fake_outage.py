@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from gameday.contracts.model import Contract
+from gameday.history.checks.secured import PEER, SERVER
 from gameday.history.records import Flag, Kind, Result, pack_attempt
 from tests.fake_broker import MILLISECOND
 from tests.fake_folder import FakeRun, Journal
@@ -50,6 +51,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "under_alarm": {"queues": ["jobs"], "fault_classes": ["disk_alarm", "memory_alarm"]},
     "diagnosis": {},
     "first_moves": {},
+    "secured": {},
     "postmortem": {"limit_s": 5.0},
     "subsystems": {},
     "effects": {"repeats": 5},
@@ -80,6 +82,13 @@ def contract() -> Contract:
             for number, (name, parameters) in enumerate(CRITERIA.items(), start=1)
         ],
     })  # fmt: skip
+
+
+def met_doors() -> dict[str, dict[str, str]]:
+    """Return what each way to come to the node meets where all is well."""
+    server = dict(SERVER)
+    peer = {f"{way} from r2": outcome for way, outcome in PEER.items()}
+    return {"clients": server, "management": {**server}, "links": peer}
 
 
 def in_trouble(second: float, *troubles: Trouble) -> Trouble | None:
@@ -259,6 +268,9 @@ class Outage:
         for each in TROUBLES:
             self._diagnose(each, "during", ns(each.begin_s) + 2 * MILLISECOND, each.verdict)
             self._diagnose(each, "after", ns(each.end_s) + 3 * MILLISECOND, "up")
+        for at, second in (("before", 15.0), ("after", END_S)):
+            self.journal.add(ns(second), "secured", at=at, node="r1", doors=met_doors(),
+                             connections={"tls": 6, "plain": 0})  # fmt: skip
         self._drain()
 
     def _diagnose(self, each: Trouble, at: str, time_ns: int, verdict: str) -> None:

@@ -22,10 +22,11 @@ FUNCTION_LINES = 50
 
 ALLOWED: dict[str, set[str]] = {
     "gameday.errors": set(),
+    "gameday.secured": {"gameday.errors"},
     "gameday.contracts": {"gameday.errors"},
     "gameday.history": {"gameday.contracts"},
-    "gameday.clusters": {"gameday.contracts"},
-    "gameday.traffic": {"gameday.contracts", "gameday.history"},
+    "gameday.clusters": {"gameday.contracts", "gameday.secured"},
+    "gameday.traffic": {"gameday.contracts", "gameday.history", "gameday.secured"},
     "chaos": {"gameday.clusters"},
     "loadtests": {"gameday.traffic"},
     "reports": {"gameday.contracts", "gameday.history"},

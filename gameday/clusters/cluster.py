@@ -41,6 +41,7 @@ ALL_POWERS = frozenset(
         "operate",
         "boot_beside",
         "jump_clock",
+        "tls",
     },
 )
 """All that a cluster may be able to do to itself, and beside itself."""
@@ -48,10 +49,11 @@ ALL_POWERS = frozenset(
 
 @dataclass(frozen=True)
 class Address:
-    """Where something listens."""
+    """Where something listens; with `authority`, a file, by TLS to whom that vouches for."""
 
     host: str
     port: int
+    authority: str | None = None
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

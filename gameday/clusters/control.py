@@ -17,7 +17,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from importlib import resources
 from typing import IO
 
-from gameday.clusters import epmd
+from gameday.clusters import epmd, tls
+from gameday.clusters.authority import CONTROL
 from gameday.clusters.inetrc import CONTROL_HOST, erlang_name
 from gameday.clusters.management import Management
 from gameday.clusters.ports import LOOPBACK
@@ -43,7 +44,9 @@ def tool_environment(record: ClusterRecord) -> dict[str, str]:
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_CTL_DIST_PORT_MIN": str(low),
         "RABBITMQ_CTL_DIST_PORT_MAX": str(high),
-        "RABBITMQ_CTL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        "RABBITMQ_CTL_ERL_ARGS": " ".join(
+            ("-kernel inet_dist_use_interface {127,0,0,1}", *tls.erlang_words(record, CONTROL))
+        ),
         "RABBITMQ_LOG_BASE": record.inside(record.logs),
         "RABBITMQ_MNESIA_BASE": record.inside(record.folder / "nodes"),
     }
@@ -111,11 +114,12 @@ class ErlangControl:
         # Its own table: the reader of a process that died fails the requests of that one only.
         self._waiting = {"ready": ready}
         ticktime = f"-kernel net_ticktime {record.settings.net_ticktime_s}"
+        flags = " ".join((QUIET, ticktime, *tls.erlang_words(record, CONTROL)))
         name = f"ctl{os.getpid()}x{os.urandom(3).hex()}@{CONTROL_HOST}"
         with (record.logs / "control.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*record.release.enter(record.folder), "escript", record.inside(script), name],
-                env={**tool_environment(record), "ERL_FLAGS": f"{QUIET} {ticktime}"},
+                env={**tool_environment(record), "ERL_FLAGS": flags},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -210,8 +214,10 @@ class LocalControl:
         """Return the node's management API, unproxied."""
         record = self._record
         number = self._number(node)
-        url = f"http://{LOOPBACK}:{record.ports.management(number)}"
-        return Management(url, record.username, record.password)
+        scheme = "https" if record.tls else "http"
+        url = f"{scheme}://{LOOPBACK}:{record.ports.management(number)}"
+        authority = tls.authority_of(record)
+        return Management(url, record.username, record.password, authority=authority)
 
     def close_control(self) -> None:
         """End the control process."""

@@ -27,6 +27,7 @@ from gameday.clusters.cluster import (
 from gameday.clusters.ports import LOOPBACK, NODE_COUNT, link_host, pairs
 from gameday.clusters.processes import clean_environment, is_alive, kill, spawn
 from gameday.clusters.record import ClusterRecord
+from gameday.clusters.tls import authority_of
 from gameday.clusters.toxiproxy import SILENCE, ProxySpec, ToxiproxyApi, ToxiproxyError
 from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
@@ -75,7 +76,8 @@ def proxy_specs(record: ClusterRecord) -> Iterator[ProxySpec]:
             "spare": ports.spare(node),
         }
         for door, port in doors.items():
-            listen, upstream = Address(LOOPBACK, port), Address(LOOPBACK, ports.amqp(node))
+            listen = Address(LOOPBACK, port, authority_of(record))
+            upstream = Address(LOOPBACK, ports.amqp(node))
             yield ProxySpec(door_name(door, f"r{node}"), listen, upstream)
 
 

@@ -16,16 +16,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
-from urllib.parse import quote
 
 from gameday.clusters import epmd
-from gameday.clusters.cluster import ALL_POWERS, Address, Door, NodeAddresses
+from gameday.clusters.addresses import LocalAddresses
+from gameday.clusters.cluster import ALL_POWERS
 from gameday.clusters.control import LocalControl
-from gameday.clusters.inetrc import erlang_name
 from gameday.clusters.limits import Limits, read_limits
 from gameday.clusters.links import LocalLinks
 from gameday.clusters.nodes import FIRST_FORMS_BELOW, NODES, LocalNodes, write_configuration
-from gameday.clusters.ports import LOOPBACK, Claim, claim_block
+from gameday.clusters.ports import Claim, claim_block
 from gameday.clusters.processes import OWNER_VARIABLE, ProcessRef, reference, with_token
 from gameday.clusters.record import (
     FILE_NAME,
@@ -55,7 +54,7 @@ def default_state_dir() -> Path:
     return Path(base) / "gameday"
 
 
-class LocalCluster(LocalNodes, LocalLinks, LocalControl):
+class LocalCluster(LocalNodes, LocalAddresses, LocalControl):
     """A running local cluster, with every power; clocks only where its nodes were started so."""
 
     def __init__(self, record: ClusterRecord) -> None:
@@ -63,7 +62,7 @@ class LocalCluster(LocalNodes, LocalLinks, LocalControl):
         LocalLinks.__init__(self, record)
         LocalNodes.__init__(self, record, self)
         self.nodes: tuple[str, ...] = NODES[: record.node_count]
-        self.powers = ALL_POWERS if record.clocks else ALL_POWERS - {"jump_clock"}
+        self.powers = ALL_POWERS - _cannot(record)
 
     @property
     def record(self) -> ClusterRecord:
@@ -74,40 +73,6 @@ class LocalCluster(LocalNodes, LocalLinks, LocalControl):
     def version(self) -> str:
         """The broker's version."""
         return self._record.release.version
-
-    @property
-    def username(self) -> str:
-        """The administrator's name."""
-        return self._record.username
-
-    @property
-    def password(self) -> str:
-        """The administrator's password."""
-        return self._record.password
-
-    def addresses(self, node: str) -> NodeAddresses:
-        """Return where a node listens."""
-        ports = self._record.ports
-        number = self._number(node)
-        return NodeAddresses(
-            name=node,
-            erlang_name=erlang_name(number),
-            client=Address(LOOPBACK, ports.client(number)),
-            direct=Address(LOOPBACK, ports.amqp(number)),
-            management=Address(LOOPBACK, ports.management(number)),
-        )
-
-    def amqp_url(
-        self, node: str, vhost: str, door: Door = "clients", user: tuple[str, str] | None = None
-    ) -> str:
-        """Return the URL by which clients reach the node, through Toxiproxy."""
-        name, password = user or (self.username, self.password)
-        credentials = f"{quote(name, safe='')}:{quote(password, safe='')}"
-        return f"amqp://{credentials}@{self.door_address(node, door)}/{quote(vhost, safe='')}"
-
-    def management_url(self, node: str) -> str:
-        """Return the URL of the node's management API, without the password."""
-        return f"http://{self.addresses(node).management}"
 
     def own_limits(self, node: str) -> Limits:
         """Return the alarm limits that the node had when its cluster started."""
@@ -137,6 +102,12 @@ class LocalCluster(LocalNodes, LocalLinks, LocalControl):
         remove_cluster(self._record)
 
 
+def _cannot(record: ClusterRecord) -> set[str]:
+    """Return the powers that a cluster has only where it was started for them."""
+    started_with = {"jump_clock": record.clocks, "tls": record.tls}
+    return {power for power, able in started_with.items() if not able}
+
+
 def load(state_dir: Path, port_base: int) -> LocalCluster:
     """Attach to the cluster that is recorded for a block."""
     return LocalCluster(load_record(cluster_folder(state_dir, port_base)))
@@ -149,6 +120,7 @@ def local_cluster(
     broker: str | Release | None = None,
     nodes: int = len(NODES),
     clocks: bool = False,
+    tls: bool = False,
     state_dir: Path | None = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[LocalCluster]:
@@ -158,6 +130,7 @@ def local_cluster(
         broker=broker,
         nodes=nodes,
         clocks=clocks,
+        tls=tls,
         state_dir=state_dir or default_state_dir(),
         progress=progress,
     )
@@ -175,15 +148,15 @@ def start_local(
     definitions: Definitions | None = None,
     beside: int | None = None,
     clocks: bool = False,
+    tls: bool = False,
     state_dir: Path,
     progress: Progress = lambda _: None,
 ) -> LocalCluster:
     """Start a cluster of up to three nodes; return it when all serve, or leave nothing behind.
 
-    With definitions its nodes boot from a file that holds these, and the administrator: a node
-    that loads definitions makes neither a user nor a virtual host by itself. `beside` is another
-    cluster's block of ports, which this one keeps clear of even where a block is pinned; with
-    `clocks` each node can be told another time of day (`clock.py`).
+    With definitions its nodes boot from a file of these and the administrator: a node that loads
+    any makes no user and no virtual host itself. `beside` is another cluster's block of ports to
+    keep clear of; with `clocks` each node has a time of day of its own, with `tls` all is TLS.
     """
     state_dir = _usable(state_dir)
     release = broker if isinstance(broker, Release) else find_release(broker)
@@ -202,6 +175,7 @@ def start_local(
         owner=_ourselves(),
         node_count=nodes,
         clocks=clocks,
+        tls=tls,
     )
     with ExitStack() as undo:
         undo.callback(claim.release)

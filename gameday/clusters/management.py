@@ -23,12 +23,21 @@ class ManagementError(HarnessError):
 
 
 class Management:
-    """One node's management API."""
+    """One node's management API; with `authority`, a file, by HTTPS to whom that vouches for."""
 
-    def __init__(self, url: str, username: str, password: str, *, limit_s: float = 5) -> None:
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        password: str,
+        *,
+        limit_s: float = 5,
+        authority: str | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
         self._credentials = (username, password)
         self._limit_s = limit_s
+        self._verify: str | bool = authority or True
 
     def get(self, path: str) -> Any:
         """Return what the API answers for a path such as `/api/overview`."""
@@ -63,6 +72,7 @@ class Management:
                     self._url + path,
                     json=body,
                     auth=self._credentials,
+                    verify=self._verify,
                     timeout=(CONNECT_LIMIT_S, limit_s or self._limit_s),
                 )
         except requests.RequestException as error:

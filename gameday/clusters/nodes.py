@@ -9,7 +9,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from gameday.clusters import clock, epmd
+from gameday.clusters import clock, epmd, tls
 from gameday.clusters.cluster import Ctl
 from gameday.clusters.inetrc import control_inetrc, erlang_name, node_inetrc
 from gameday.clusters.ports import NODE_COUNT
@@ -42,9 +42,10 @@ def write_configuration(record: ClusterRecord) -> None:
     """Write every node's files, before any node starts."""
     replace(record.folder / "control.inetrc", control_inetrc())
     replace(record.folder / "enabled_plugins", enabled_plugins(record.settings))
-    replace(record.folder / "advanced.config", advanced_config(record.settings))
     if record.clocks:
         clock.prepare(record)
+    if record.tls:
+        tls.prepare(record)
     for number in range(1, record.node_count + 1):
         text = rabbitmq_conf(
             record.settings,
@@ -53,9 +54,12 @@ def write_configuration(record: ClusterRecord) -> None:
             username=record.username,
             password=record.password,
             first_forms=record.release.major_minor < FIRST_FORMS_BELOW,
+            listeners=tls.listener_lines(record, number),
             node_count=record.node_count,
         )
         replace(record.folder / f"r{number}.conf", text)
+        advanced = advanced_config(tls.node_settings(record, number))
+        replace(record.folder / f"r{number}.advanced.config", advanced)
         replace(record.folder / f"r{number}.inetrc", node_inetrc(number))
 
 
@@ -66,7 +70,7 @@ def node_environment(record: ClusterRecord, number: int) -> dict[str, str]:
         "ERL_INETRC": record.folder / f"r{number}.inetrc",
         "ERL_CRASH_DUMP": Path("/dev/null"),
         "RABBITMQ_CONFIG_FILE": record.folder / f"r{number}.conf",
-        "RABBITMQ_ADVANCED_CONFIG_FILE": record.folder / "advanced.config",
+        "RABBITMQ_ADVANCED_CONFIG_FILE": record.folder / f"r{number}.advanced.config",
         "RABBITMQ_ENABLED_PLUGINS_FILE": record.folder / "enabled_plugins",
         "RABBITMQ_MNESIA_BASE": record.folder / "nodes",
         "RABBITMQ_LOG_BASE": record.logs,
@@ -83,7 +87,7 @@ def node_environment(record: ClusterRecord, number: int) -> dict[str, str]:
         "RABBITMQ_NODENAME": f"r{number}@mq{number}",
         "RABBITMQ_DIST_PORT": str(record.ports.unused_distribution(number)),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": erlang_arguments(
-            record.settings,
+            tls.node_settings(record, number),
             record.ports,
             number,
         ),

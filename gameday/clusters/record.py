@@ -40,6 +40,8 @@ class ClusterRecord:
     node_count: int = NODE_COUNT
     clocks: bool = False
     """Whether its nodes were started so that their clocks can be set."""
+    tls: bool = False
+    """Whether it speaks nothing but TLS, to clients, between nodes and on its management API."""
 
     @property
     def title(self) -> str:
@@ -137,6 +139,7 @@ def load_record(folder: Path) -> ClusterRecord:
         kept=values["kept"],
         node_count=values["node_count"],
         clocks=values["clocks"],
+        tls=values["tls"],
     )
 
 

@@ -5,6 +5,7 @@ splits a cluster), and one administrator. `BrokerSettings` is a contract's part,
 which goes into the node's own configuration unchanged; the broker refuses what it does not know.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,13 +43,15 @@ def rabbitmq_conf(
     username: str,
     password: str,
     first_forms: bool,
+    listeners: Sequence[str] = (),
     node_count: int = NODE_COUNT,
 ) -> str:
-    """Return one node's `rabbitmq.conf`; it holds the password, so the file must be private."""
+    """Return one node's `rabbitmq.conf`; it holds the password, so the file must be private.
+
+    `listeners` says by which lines it listens, where that is otherwise than by plain TCP.
+    """
     lines = [
-        f"listeners.tcp.1 = {LOOPBACK}:{ports.amqp(node)}",
-        f"management.tcp.ip = {LOOPBACK}",
-        f"management.tcp.port = {ports.management(node)}",
+        *(listeners or plain_listeners(ports, node)),
         f"cluster_name = gameday-{ports.base}",
         "cluster_partition_handling = pause_minority",
         *_peer_lines(node, node_count, first_forms=first_forms),
@@ -58,6 +61,15 @@ def rabbitmq_conf(
         *settings.rabbitmq_conf,
     ]
     return "\n".join([*lines, ""])
+
+
+def plain_listeners(ports: Ports, node: int) -> list[str]:
+    """Return the lines by which a node listens without TLS."""
+    return [
+        f"listeners.tcp.1 = {LOOPBACK}:{ports.amqp(node)}",
+        f"management.tcp.ip = {LOOPBACK}",
+        f"management.tcp.port = {ports.management(node)}",
+    ]
 
 
 def _peer_lines(node: int, node_count: int, *, first_forms: bool) -> list[str]:

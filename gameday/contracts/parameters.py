@@ -44,6 +44,7 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "under_alarm": ("queues", "fault_classes"),
     "diagnosis": ("verdicts",),
     "first_moves": (),
+    "secured": ("doors",),
     "postmortem": ("limit_s",),
     "subsystems": (),
     "in_progress": ("consumer", "at_once", "for_s"),
@@ -92,6 +93,7 @@ FAULT_CLASSES = (
 STATES = ("up", "down", "blocked", "black_holed", "refused")
 LEVELS = ("warn", "error")
 VERDICTS = ("up", "down", "no_route", "wrong_name", "credentials", "blocked")
+DOORS = ("clients", "management", "links")
 REASONS = ("rejected", "expired", "maxlen", "delivery_limit")
 
 NAMES: dict[str, tuple[str, Callable[[Contract], list[str]]]] = {
@@ -107,6 +109,7 @@ NAMES: dict[str, tuple[str, Callable[[Contract], list[str]]]] = {
     "states": ("", lambda _: list(STATES)),
     "levels": ("", lambda _: list(LEVELS)),
     "verdicts": ("", lambda _: list(VERDICTS)),
+    "doors": ("", lambda _: list(DOORS)),
 }
 """By parameter, the section of the contract and the names in it that its value is from."""
 
@@ -121,6 +124,7 @@ LISTS = frozenset(
         "states",
         "levels",
         "verdicts",
+        "doors",
     }
 )
 

@@ -42,6 +42,7 @@ CheckName = Literal[
     "under_alarm",
     "diagnosis",
     "first_moves",
+    "secured",
     "postmortem",
     "subsystems",
     "in_progress",
@@ -77,6 +78,7 @@ Power = Literal[
     "operate",
     "boot_beside",
     "jump_clock",
+    "tls",
 ]
 """What a cluster may be able to do to itself, and a requirement may need."""
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pika
 from pika.exceptions import AMQPError
 
+from gameday import secured
 from gameday.errors import UsageError
 from gameday.traffic.link import Target
 
@@ -70,7 +71,7 @@ def probe(url: str, source: str) -> str:
     place = urlsplit(url)
     where = f"{place.hostname}:{place.port or 5672}"
     try:
-        parameters = pika.URLParameters(url)
+        parameters = secured.parameters(url)
         parameters.socket_timeout = parameters.stack_timeout = 5
         connection = pika.BlockingConnection(parameters)
     except (AMQPError, OSError, socket.gaierror, ValueError) as error:

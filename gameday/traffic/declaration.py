@@ -6,6 +6,7 @@ Policies cannot be declared by AMQP; a run that can reach the management API set
 import pika
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
+from gameday import secured
 from gameday.contracts.model import Topology
 from gameday.errors import UsageError
 from gameday.traffic.declaring import steps
@@ -13,7 +14,7 @@ from gameday.traffic.declaring import steps
 
 def declare(url: str, topology: Topology) -> None:
     """Declare exchanges, queues and bindings; a refusal is one sentence in the broker's words."""
-    parameters = pika.URLParameters(url)
+    parameters = secured.parameters(url)
     parameters.socket_timeout = parameters.stack_timeout = 10
     try:
         connection = pika.BlockingConnection(parameters)
@@ -34,7 +35,7 @@ def declare(url: str, topology: Topology) -> None:
 
 def depth(url: str, queues: tuple[str, ...]) -> dict[str, int]:
     """Return how many messages wait ready in each queue."""
-    parameters = pika.URLParameters(url)
+    parameters = secured.parameters(url)
     parameters.socket_timeout = parameters.stack_timeout = 10
     connection = pika.BlockingConnection(parameters)
     channel = connection.channel()

@@ -15,6 +15,7 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError
 from aiormq.abc import DeliveredMessage
 
+from gameday import secured
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
 from gameday.traffic.deliveries import Reader
@@ -36,7 +37,8 @@ class Drain:
 
     async def run(self, url: str, queues: list[str], window_s: float, within_s: float) -> bool:
         """Drain until nothing came for a window; False when time ran out."""
-        connection = await asyncio.wait_for(aio_pika.connect(url), CONNECT_S)
+        address = secured.for_aio_pika(url)
+        connection = await asyncio.wait_for(aio_pika.connect(**address), CONNECT_S)
         async with connection:
             for name in queues:
                 await asyncio.wait_for(self._consume(connection, name), CONNECT_S)

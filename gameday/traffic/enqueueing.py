@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pika
 from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, UnroutableError
 
+from gameday import secured
 from gameday.errors import HarnessError, UsageError
 from gameday.traffic.declaring import steps
 from gameday.traffic.request import Request
@@ -69,12 +70,12 @@ def enqueue(errand: Errand, say: Say) -> None:
         raise error
 
 
-def _parameters(url: str) -> pika.URLParameters:
+def _parameters(url: str) -> Any:
     place = urlsplit(url)
     if place.scheme not in {"amqp", "amqps"} or not place.hostname:
         raise UsageError("the broker's address is no amqp:// URL; correct --amqp-url or AMQP_URL")
     try:
-        parameters = pika.URLParameters(url)
+        parameters = secured.parameters(url)
     except ValueError as error:
         raise UsageError(f"the broker's address: {error}; correct --amqp-url or AMQP_URL") from None
     parameters.socket_timeout = parameters.stack_timeout = 5

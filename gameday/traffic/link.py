@@ -10,10 +10,10 @@ from time import monotonic_ns
 from typing import Any
 
 import gevent
-import pika
 from gevent.event import Event
 from pika.adapters.gevent_connection import GeventConnection
 
+from gameday import secured
 from gameday.contracts.parts import Topology
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
@@ -194,7 +194,7 @@ class Link:
         return self.is_open
 
     def _parameters(self, target: Target) -> Any:
-        parameters = pika.URLParameters(target.url)
+        parameters = secured.parameters(target.url)
         parameters.heartbeat = self.purpose.heartbeat_s
         parameters.socket_timeout = self.purpose.comeback.timeout_s
         parameters.stack_timeout = self.purpose.comeback.timeout_s

@@ -20,6 +20,7 @@ import gevent
 import pika
 from gevent.event import Event
 
+from gameday import secured
 from gameday.contracts import model
 from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS, NOT_MANDATORY, REFUSED, TRANSIENT
 from gameday.history.ledger import LedgerWriter
@@ -113,7 +114,7 @@ def _publish(
 
 
 def _declare(url: str, queue: str) -> None:
-    connection = pika.BlockingConnection(pika.URLParameters(url))
+    connection = pika.BlockingConnection(secured.parameters(url))
     channel = connection.channel()
     channel.queue_declare(queue, durable=True)
     if queue in BY_EXCHANGE:

@@ -187,6 +187,42 @@ def take_a_refusal_for_an_answer(run: FakeRun) -> None:
     line["moves"]["greetings"]["own_version"] = "AMQP"
 
 
+def let_a_wrong_password_in(run: FakeRun) -> None:
+    """A node takes a client with a wrong password."""
+    run.journal.of("secured")[1]["doors"]["clients"] |= {"wrong_password": "accepted"}
+
+
+def take_the_expired_for_unknown(run: FakeRun) -> None:
+    """A certificate that has expired is refused as one of an unknown authority."""
+    run.journal.of("secured")[0]["doors"]["clients"]["expired"] = "unknown authority"
+
+
+def let_a_stranger_join(run: FakeRun) -> None:
+    """A node speaks to a peer whose certificate nobody vouches for."""
+    run.journal.of("secured")[0]["doors"]["links"]["unknown_authority from r2"] = "accepted"
+
+
+def answer_without_tls(run: FakeRun) -> None:
+    """The management API answers plain HTTP."""
+    run.journal.of("secured")[0]["doors"]["management"]["without_tls"] = "accepted"
+
+
+def come_without_tls(run: FakeRun) -> None:
+    """One connection of the load came without TLS."""
+    run.journal.of("secured")[1]["connections"]["plain"] = 1
+
+
+def try_before_only(run: FakeRun) -> None:
+    """After the faults nobody tried the doors."""
+    run.journal.lines.remove(run.journal.of("secured")[1])
+
+
+def skip_the_expired(run: FakeRun) -> None:
+    """Nobody showed an expired certificate."""
+    for line in run.journal.of("secured"):
+        del line["doors"]["clients"]["expired"]
+
+
 def suffer_without_a_cause(run: FakeRun) -> None:
     """For seconds nothing is confirmed, and the journal has no fault for it."""
     _forget_fault(run, "outage")

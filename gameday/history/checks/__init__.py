@@ -30,6 +30,7 @@ from gameday.history.checks.retries import attempts
 from gameday.history.checks.routing import correlation, routed
 from gameday.history.checks.scaling import scaling
 from gameday.history.checks.schemas import schemas
+from gameday.history.checks.secured import secured
 from gameday.history.checks.sla import sla
 from gameday.history.checks.stops import graceful_stop
 from gameday.history.checks.ticks import ticks
@@ -74,6 +75,7 @@ CHECKS: dict[str, Check] = {
     "under_alarm": under_alarm,
     "diagnosis": diagnosis,
     "first_moves": first_moves,
+    "secured": secured,
     "postmortem": postmortem,
     "subsystems": subsystems,
     "in_progress": in_progress,
