@@ -85,10 +85,10 @@ CONTRACT = Contract.model_validate(
 
 
 def until(predicate: Callable[[], Any], within_s: float, what: str) -> None:
-    """Let greenlets run until a condition holds."""
+    """Let greenlets run until a condition holds; one that does not may answer what it saw."""
     deadline = monotonic() + within_s
-    while not predicate():
-        assert monotonic() < deadline, f"not within {within_s:g} s: {what}"
+    while not (seen := predicate()):
+        assert monotonic() < deadline, f"not within {within_s:g} s: {what}; last seen: {seen}"
         gevent.sleep(0.02)
 
 
