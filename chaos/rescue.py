@@ -1,6 +1,6 @@
 """Putting right what a run left: the one way that the watchdog and `heal` share.
 
-    open faults, the last one first -> its clients -> its cluster, if the run had started it
+    open faults, the last one first -> its clients -> its clusters, if the run had started them
 
 A cluster that ends with its run is not healed first. Everything is idempotent: what was put right
 already is found so. Whether the runner may be bothered at all is for the caller to know.
@@ -14,7 +14,7 @@ from chaos import runs, steps
 from chaos.journal import FILE_NAME, Journal, read
 from chaos.revert import TROUBLE, Target
 from chaos.runs import RunRecord
-from gameday.clusters import redis_record
+from gameday.clusters import redis_record, residue
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.record import FILE_NAME as CLUSTER_FILE
 from gameday.clusters.record import ClusterRecord, cluster_folder, load_record
@@ -115,10 +115,11 @@ def end_remains(record: RunRecord, done: Rescue) -> None:
     count = runs.end_clients(record)
     if count:
         done.say(f"ended {count} client processes of run {record.run}.")
-    cluster = cluster_of(record)
-    if cluster is not None and ends_with_run(record, cluster):
-        remove_cluster(cluster)
-        done.say(f"ended the cluster of run {record.run}, ports from {cluster.ports.base}.")
+    # A run may have a second cluster beside its own, to which it moves.
+    for cluster in residue.recorded(record.state_dir):
+        if ends_with_run(record, cluster):
+            remove_cluster(cluster)
+            done.say(f"ended the cluster of run {record.run}, ports from {cluster.ports.base}.")
     for server in redis_record.recorded(record.state_dir):
         if server.owner == record.runner and not server.kept and not record.is_running:
             remove_cluster(server)

@@ -39,6 +39,34 @@ def matrix(
 
 
 @comparing_commands.command()
+def upgrade(
+    system: arguments.System = "sparki",
+    old: Annotated[
+        str | None, typer.Option("--from", help="A version or a path; the installed one if none.")
+    ] = None,
+    new: Annotated[str | None, typer.Option("--to", help="A version or a path.")] = None,
+    how: Annotated[
+        str, typer.Option(help="drain, shovel, rolling; or unread, a mistake on purpose.")
+    ] = "drain",
+    alternative: Annotated[
+        str | None, typer.Option(help="The design on the new broker; none: as it is.")
+    ] = None,
+    nodes: Annotated[int, typer.Option(help="Nodes of each cluster: 1 or 3.")] = 1,
+    seed: Annotated[int, typer.Option(help="Decides arrivals, priorities and fates.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
+    variables: arguments.Variables = None,
+) -> None:
+    """Rehearse the move to another version of the broker under load, and decide."""
+    from scenarios.upgrade.command import upgrade_and_judge  # noqa: PLC0415
+    from scenarios.upgrade.options import Asked  # noqa: PLC0415
+
+    asked = Asked(
+        system, old, new, how, alternative, nodes, seed, out, tuple(variables or ())
+    )  # fmt: skip
+    raise typer.Exit(upgrade_and_judge(asked))
+
+
+@comparing_commands.command()
 def trend(
     runs: Annotated[list[Path] | None, typer.Argument(help="Run folders to add.")] = None,
     file: Annotated[

@@ -113,7 +113,7 @@ class Controls:
                 self._harm_by_poison()
             for control in self.names:
                 if control in HARMS:
-                    self._harm_by_fault(control, HARMS[control])
+                    self.harm(control)
 
     def finish(self) -> None:
         """End the controls' clients and read their queues to the end."""
@@ -171,8 +171,9 @@ class Controls:
         self._episode(control, "end")
         self.done.add(control)
 
-    def _harm_by_fault(self, control: str, harm: Harm) -> None:
+    def harm(self, control: str) -> None:
         """Do to its queue, exchange or binding what an operator would, while nobody consumes."""
+        harm = HARMS[control]
         self._baseline_passed(control)
         self._episode(control, "begin")
         self._end_consumer(control)

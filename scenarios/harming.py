@@ -131,10 +131,11 @@ class OfControl:
         return carry_out(self, site)
 
 
-def transient_node(plan: Plan, nodes: tuple[str, ...]) -> str | None:
+def transient_node(plan: Plan, nodes: tuple[str, ...], home: str | None = None) -> str | None:
     """Return the node that the plan takes first, where the transient control lives; maybe none.
 
-    An episode's leader is the node whose turn it is, and its follower the first of the others.
+    An episode's leader is the node whose turn it is, and its follower the first of the others. A
+    main queue with one copy stays where it is: at `home`, which leads then in every episode.
     """
     for place, episode in enumerate(plan.episodes):
         for entry in episode.faults:
@@ -143,7 +144,7 @@ def transient_node(plan: Plan, nodes: tuple[str, ...]) -> str | None:
             first = str(entry.target).split(",")[0].strip()
             if first in nodes:
                 return first
-            leader = nodes[place % len(nodes)]
+            leader = home or nodes[place % len(nodes)]
             if entry.kind == "kill_all_nodes" or first.startswith("leader of "):
                 return leader
             if first.startswith("follower of "):

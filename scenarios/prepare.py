@@ -11,6 +11,7 @@ from gameday.contracts.model import Contract, Topology
 from gameday.contracts.topology import difference
 from gameday.errors import PrepareError
 from scenarios.game import Game
+from scenarios.harming import transient_node
 
 READY_WITHIN_S = 40.0
 
@@ -25,6 +26,9 @@ def prepare(game: Game) -> None:
             "the broker did not take the contract's topology as it stands: " + "; ".join(found)
         )
     note_members(game)
+    home = game.alone.get(game.main_queue)
+    if home is not None:  # What it was told before the queue was there, was another leader.
+        game.controls.transient_node = transient_node(game.plan, game.cluster.nodes, home)
     note_health(game, "prepare")
     game.phase("prepare", "end")
 

@@ -10,7 +10,7 @@ import os
 import signal as signals
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Caller:
     line: socket.socket
     report: dict[str, Any] = field(default_factory=dict)
     said: dict[str, Any] = field(default_factory=dict)
+    reports: int = 0
     gone: bool = False
 
 
@@ -85,6 +86,20 @@ class Switchboard:
         """Give an order to everybody of a role."""
         for caller in self.callers(role):
             _order(caller, {"do": do, **words})
+
+    def tell_processes(self, pids: Collection[int], do: str, **words: Any) -> None:
+        """Give an order to some processes, by their ids."""
+        for caller in self.callers():
+            if caller.pid in pids:
+                _order(caller, {"do": do, **words})
+
+    def total_of(self, pids: Collection[int], key: str) -> int:
+        """Add a figure up over the latest reports of some living processes."""
+        return sum(int(c.report.get(key, 0)) for c in self.callers() if c.pid in pids)
+
+    def reports_of(self, pids: Collection[int]) -> int:
+        """Return how often the one of some living processes that reported least has reported."""
+        return min((c.reports for c in self.callers() if c.pid in pids), default=0)
 
     def tell_name(self, name: str, do: str, **words: Any) -> None:
         """Give an order to the processes of one name."""
@@ -234,6 +249,7 @@ class Switchboard:
                     self._callers.append(caller)
             elif "report" in message:
                 caller.report = message["report"]
+                caller.reports += 1
             else:
                 caller.said.update(message)
         if caller is not None:

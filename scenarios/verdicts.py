@@ -10,6 +10,7 @@ from rich.text import Text
 from gameday.errors import UsageError
 from gameday.history.migration.folder import is_migration
 from gameday.history.migration.verdict import judge as judge_migration
+from gameday.history.sides import UPGRADE
 from gameday.history.verdict import Verdict
 from gameday.history.verdict import judge as judge_run
 from reports.render import render
@@ -87,7 +88,7 @@ def announce(console: Console, verdict: Verdict, folder: Path) -> None:
 def _suggest_alternatives(console: Console, verdict: Verdict, folder: Path) -> None:
     """Name the contract's other shapes when its own did not pass."""
     manifest = json.loads((folder / "manifest.json").read_text())
-    is_local = manifest["cluster"]["kind"] == "local"
+    is_local = manifest["cluster"]["kind"] == "local" and UPGRADE not in manifest
     if verdict.decision == "GO" or manifest["alternative"] or not is_local:
         return
     for each in manifest["contract"]["alternatives"]:

@@ -79,6 +79,6 @@ class Management:
             reason = type(error).__name__
             raise ManagementError(f"{method} {self._url}{path}: {reason}") from error
         if answer.status_code >= 400:
-            text = f"{method} {self._url}{path}: {answer.status_code} {answer.text[:300]}"
+            text = f"{method} {self._url}{path}: {answer.status_code} {answer.text[:600]}"
             raise ManagementError(text, answer.status_code)
         return answer.json() if answer.content else None

@@ -36,6 +36,9 @@ from gameday.traffic.states import StateStore
 from gameday.traffic.ticks import TickJob
 from gameday.traffic.validation import validator
 
+OWN_CONTRACT = "GAMEDAY_CONTRACT"
+"""Names the file with the contract of a process to which the run's own does not apply."""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -199,8 +202,17 @@ def comeback_of(reconnect: Reconnect | None) -> Comeback:
 
 
 def contract_of_run(folder: Path) -> Contract:
-    """Return the contract of a run, as its manifest holds it."""
-    return Contract.model_validate(_manifest(folder)["contract"])
+    """Return a run's contract, as its manifest or the file that this process is given has it.
+
+    In a run that moves to another cluster the system may have another design there.
+    """
+    named = os.environ.get(OWN_CONTRACT)
+    if named is None:
+        return Contract.model_validate(_manifest(folder)["contract"])
+    try:
+        return Contract.model_validate_json(Path(named).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{OWN_CONTRACT}: {named} holds no contract: {error}") from error
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -215,8 +227,7 @@ def open_session(folder: Path, role: str, targets: tuple[Target, ...]) -> Sessio
     """Join the run in `folder`: take a process number and begin a ledger."""
     manifest = _manifest(folder)
     ledger = open_ledger(folder, manifest["run"], role)
-    contract = Contract.model_validate(manifest["contract"])
-    return Session(folder, contract, manifest["seed"], targets, ledger, Sequences())
+    return Session(folder, contract_of_run(folder), manifest["seed"], targets, ledger, Sequences())
 
 
 def open_ledger(folder: Path, run: str, role: str, scope: str = "work") -> LedgerWriter:

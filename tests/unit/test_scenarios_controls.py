@@ -38,3 +38,11 @@ def test_the_transient_control_lives_where_the_plan_kills(
 ) -> None:
     """It lives on the node that the first kill strikes; without one it is not run."""
     assert transient_node(plan_of(*faults), NODES) == expected
+
+
+def test_a_queue_with_one_copy_is_struck_where_it_is() -> None:
+    """Its node leads in every episode, so the control lives there: unmirrored on 4.0 and later."""
+    plan = plan_of({"kind": "nothing"}, {"kind": "kill_node", "target": "leader of q"})
+
+    assert transient_node(plan, NODES, "r3") == "r3"
+    assert transient_node(plan_of({"kind": "kill_node", "target": "r2"}), NODES, "r3") == "r2"

@@ -19,6 +19,7 @@ from gameday.history.checks.harness import drain, failures, foreign, generator, 
 from gameday.history.checks.inversions import inversions
 from gameday.history.checks.ladders import ladder
 from gameday.history.checks.loss import loss
+from gameday.history.checks.moves import handled_twice, overtaken, without_service
 from gameday.history.checks.oncall import diagnosis, first_moves
 from gameday.history.checks.order import order
 from gameday.history.checks.outages import postmortem, subsystems, under_alarm
@@ -35,6 +36,7 @@ from gameday.history.checks.sla import sla
 from gameday.history.checks.stops import graceful_stop
 from gameday.history.checks.ticks import ticks
 from gameday.history.checks.timeouts import timeouts_apart
+from gameday.history.checks.upgrades import cut_over, retired, translated, way_back
 from gameday.history.checks.urgency import effectiveness, starvation
 from gameday.history.checks.wedged import wedged
 from gameday.history.checks.workers import health_endpoint
@@ -89,6 +91,13 @@ CHECKS: dict[str, Check] = {
     "reconnects": reconnects,
     "consumer_timeout": consumer_timeout,
     "performance": performance,
+    "cut_over": cut_over,
+    "translated": translated,
+    "way_back": way_back,
+    "retired": retired,
+    "without_service": without_service,
+    "overtaken": overtaken,
+    "handled_twice": handled_twice,
     "generator": generator,
     "exposure": exposure,
     "controls": controls,

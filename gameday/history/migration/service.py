@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gameday.history.checks.concurrency import sustained
+from gameday.history.gaps import SECOND_NS, longest_gap
 from gameday.history.migration.tasks import Fate, Tasks
 from gameday.history.serving import FAR, first_come
 from gameday.history.waiting import Present, passed_over
 
 Array = npt.NDArray[Any]
 
-SECOND_NS = 1_000_000_000
 WAITED_NS = SECOND_NS // 10
 """What counts as having met a backlog, as it was or first come, first served."""
 
@@ -57,33 +57,6 @@ def without_confirm_s(tasks: Tasks, end_ns: int) -> float:
     answered = np.where(tasks.ok_ns < FAR, tasks.ok_ns, tasks.answered_ns)
     until = np.where(answered >= 0, answered, end_ns)
     return longest_gap(tasks.sent_ns, until, tasks.ok_ns[tasks.ok_ns < FAR])
-
-
-def longest_gap(since: Array, until: Array, events: Array) -> float:
-    """Return the longest time, in seconds, in which somebody waited and no event came."""
-    begins, ends = _stretches(since, until)
-    if not len(begins):
-        return 0.0
-    events = np.sort(events)
-    points = np.concatenate([begins, events])
-    place = np.searchsorted(begins, points, side="right") - 1
-    inside = (place >= 0) & (points < ends[place])
-    points, place = points[inside], place[inside]
-    after = np.searchsorted(events, points, side="right")
-    following = np.append(events, np.iinfo(np.int64).max)[after]
-    return float((np.minimum(following, ends[place]) - points).max(initial=0)) / SECOND_NS
-
-
-def _stretches(since: Array, until: Array) -> tuple[Array, Array]:
-    """Return the stretches in which at least one waited, in order, apart from each other."""
-    kept = until > since
-    if not kept.any():
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    order = np.argsort(since[kept], kind="stable")
-    begin, end = since[kept][order], np.maximum.accumulate(until[kept][order])
-    new = np.append(True, begin[1:] > end[:-1])
-    last = np.append(new[1:], True)
-    return begin[new], end[last]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""From one version of the broker to the next, rehearsed under load: `gameday upgrade`."""

@@ -1,0 +1,46 @@
+"""The checks of an upgrade: each damage is seen by the one it is for."""
+
+from copy import deepcopy
+from pathlib import Path
+
+from gameday.history.checks.upgrades import lengths
+from tests.fake_upgrade import CRITERIA, STEPS, written
+from tests.mutants import damage_upgrade
+from tests.mutants.family import Claim, Family, loaded, plain_run
+
+UPGRADES = {
+    "stop_half_way": Claim("cut_over", "unknown", "move_consumers was not completed"),
+    "hurry_the_consumers": Claim("cut_over", "fail", "move_consumers ended out of order"),
+    "take_an_age": Claim("cut_over", "fail", "13.0 s"),
+    "move_in_a_quiet_hour": Claim("cut_over", "unknown", "vacuous: 0 messages"),
+    "declare_another_design": Claim("translated", "fail", "type is quorum"),
+    "drop_a_policy_unasked": Claim("translated", "unknown", "nobody saw green refuse"),
+    "declare_nothing": Claim("translated", "unknown", "nothing was declared"),
+    "leave_them_on_green": Claim("way_back", "fail", "did not come back"),
+    "lose_one_on_the_way_back": Claim("way_back", "fail", "1 such"),
+    "rehearse_with_nobody": Claim("way_back", "unknown", "vacuous: 0 messages"),
+    "forget_the_rehearsal": Claim("way_back", "unknown", "not rehearsed"),
+    "leave_a_rest": Claim("retired", "fail", "still held 1"),
+    "leave_somebody": Claim("retired", "fail", "<0.1.0> on r1 still stood"),
+    "publish_to_the_old_one": Claim("retired", "fail", "went by blue"),
+    "stop_with_the_old_one": Claim("retired", "unknown", "vacuous: green alone"),
+    "let_nobody_confirm": Claim("without_service", "fail", "without a confirm, from 2"),
+    "let_nobody_take": Claim("without_service", "fail", "4."),
+    "measure_no_baseline": Claim("without_service", "unknown", "no baseline"),
+    "overtake": Claim("overtaken", "fail", "was taken before the last of blue's"),
+    "move_before_anything": Claim("overtaken", "unknown", "never moved"),
+    "shovel_one_twice": Claim("handled_twice", "fail", "handled more than once (1 such)"),
+}
+FAMILY = Family(
+    damage_upgrade, UPGRADES, written, CRITERIA, beside=("loss",),
+    quiet=tuple(name for name in CRITERIA if name != "handled_twice"),
+)  # fmt: skip
+
+
+def test_steps_have_their_lengths(tmp_path: Path) -> None:
+    """What the command prints is what the journal says; a run of another kind has no steps."""
+    found = lengths(loaded(deepcopy(written()), tmp_path))
+
+    assert found is not None
+    assert found[1] == {name: round(end - begin, 9) for name, (begin, end) in STEPS.items()}
+    assert lengths(plain_run()) is None
