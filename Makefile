@@ -26,6 +26,7 @@ gameday: setup ## set-up, then sparki's smoke game day (more options: GAMEDAY_AR
 	@$(BIN)/gameday run sparki --suite smoke $(GAMEDAY_ARGS)
 
 test: setup ## set-up, then all that a change must pass: fast tests, a browser, a real cluster
+	@scripts/setup_sshd.sh
 	@BESIDE="$(BESIDE)" STAND="$(STAND)" SHARED="$(SHARED)" APART="$(APART)" \
 		scripts/test.sh $(PYTEST_ARGS)
 

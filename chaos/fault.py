@@ -26,6 +26,11 @@ def anything_goes() -> None:
     """Refuse nothing: the guard of a site that nobody guards."""
 
 
+def as_it_is(fault: "Fault") -> "Fault":
+    """Leave a fault as it is: the cluster lets itself be broken by the fault's own means."""
+    return fault
+
+
 def unhurt(point: str) -> None:
     """Do nothing at any point: the hook of a run that nobody kills on purpose."""
 
@@ -37,6 +42,7 @@ class Site:
     `guard` is asked before each injection and raises `HarnessError` with the reason when nothing
     may be broken now. `at` is called at each named point of a fault's life; tests kill the process
     there. `for_s` is how long the fault shall last: the watchdog allows for it, and reverts later.
+    `adapted` turns a fault into what does the same on a cluster that has other means.
     """
 
     cluster: Target
@@ -50,6 +56,7 @@ class Site:
     interrupts: Interrupts = field(default_factory=Interrupts)
     numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
     unverified: list[Callable[[], None]] | None = None
+    adapted: "Callable[[Fault], Fault]" = as_it_is
 
     @property
     def broker(self) -> Broker:
@@ -185,7 +192,7 @@ class Together:
                 assert not isinstance(fault, float), "there are more times than faults"
                 if first_at is not None and after_s:
                     wait_for_time(first_at + after_s, f"{fault.kind} is due")
-                stack.enter_context(fault.inject(inside))
+                stack.enter_context(site.adapted(fault).inject(inside))
                 first_at = first_at or time.monotonic()
             yield
 

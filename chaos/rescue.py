@@ -9,12 +9,16 @@ already is found so. Whether the runner may be bothered at all is for the caller
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from chaos import runs, steps
 from chaos.journal import FILE_NAME, Journal, read
 from chaos.revert import TROUBLE, Target
 from chaos.runs import RunRecord
-from gameday.clusters import redis_record, residue
+from gameday.clusters import commanded, redis_record, residue
+from gameday.clusters.commanded import CommandedCluster
+from gameday.clusters.commanded_facts import drop_left
+from gameday.clusters.commanding import end_noted
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.record import FILE_NAME as CLUSTER_FILE
 from gameday.clusters.record import ClusterRecord, cluster_folder, load_record
@@ -80,6 +84,10 @@ def revert_all(record: RunRecord, reason: str, by: str, done: Rescue) -> None:
     if not faults:
         return
     journal = rescue_journal(record.folder, reason, by)
+    attached = commanded.load(record.folder)
+    if attached is not None:
+        _revert_by_commands(attached, faults, journal, by, done)
+        return
     found = cluster_of(record)
     if found is None or ends_with_run(record, found):
         for opened in reversed(faults):
@@ -94,6 +102,27 @@ def revert_all(record: RunRecord, reason: str, by: str, done: Rescue) -> None:
     finally:
         cluster.close_control()
         journal.close()
+
+
+def _revert_by_commands(
+    cluster: CommandedCluster,
+    faults: tuple[steps.Open, ...],
+    journal: Journal,
+    by: str,
+    done: Rescue,
+) -> None:
+    """Undo faults on somebody's cluster by his commands, once the run's own has ended."""
+    target = cast("Target", cluster)  # Its recipes ask no more of it than it can do.
+    if end_noted(cluster.note):
+        done.say("ended a command that the run had begun.")
+    for opened in reversed(faults):
+        steps.undo(opened, target, journal, by=by)
+    if not cluster.password:
+        names = " and ".join(cluster.credential_variables)
+        done.say(f"export {names}: without them nobody can see whether it healed.")
+    for opened in reversed(faults):
+        _verify(opened, target, journal, by, done)
+    journal.close()
 
 
 def _verify(opened: steps.Open, cluster: Target, journal: Journal, by: str, done: Rescue) -> None:
@@ -115,6 +144,9 @@ def end_remains(record: RunRecord, done: Rescue) -> None:
     count = runs.end_clients(record)
     if count:
         done.say(f"ended {count} client processes of run {record.run}.")
+    attached = commanded.load(record.folder)
+    for vhost in drop_left(attached) if attached is not None else ():
+        done.say(f"deleted the virtual host {vhost} of run {record.run}.")
     # A run may have a second cluster beside its own, to which it moves.
     for cluster in residue.recorded(record.state_dir):
         if ends_with_run(record, cluster):

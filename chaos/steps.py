@@ -191,7 +191,8 @@ def verify(
     """Observe that it healed; try the other way once when it did not."""
     recipe = RECIPES[opened.revert.kind]
     healed = partial(recipe.healed, cluster, opened.revert.values)
-    seen = look(healed, limit(recipe.within_s))
+    within_s = float(opened.revert.values.get("healed_within_s", recipe.within_s))
+    seen = look(healed, limit(within_s))
     evidence = dict(seen.evidence)
     if not seen:
         # A target that does not heal by itself is a finding: keep what it looked like.

@@ -27,6 +27,7 @@ from chaos.probes import process_state
 from chaos.rescue import SIDE_FILE, Rescue, rescue, revert_all
 from chaos.runs import RunRecord
 from chaos.steps import open_faults
+from gameday.clusters.commanded import FILE_NAME as ATTACHED_NAME
 from gameday.clusters.processes import (
     ProcessRef,
     clean_environment,
@@ -165,7 +166,9 @@ def _start(folder: Path) -> ProcessRef:
     (folder / DISMISSED_NAME).unlink(missing_ok=True)
     (folder / LOG_NAME).parent.mkdir(exist_ok=True)
     root = str(Path(chaos.__file__).parent.parent)
-    environment = {**clean_environment("", Path.home()), "PYTHONPATH": root}
+    # An owner's commands need what he has in his environment, and so do the proofs of healing.
+    inherited = os.environ if (folder / ATTACHED_NAME).exists() else {}
+    environment = {**inherited, **clean_environment("", Path.home()), "PYTHONPATH": root}
     command = [sys.executable, "-m", MODULE, str(folder)]
     try:
         return spawn(command, environment, folder / LOG_NAME)

@@ -13,6 +13,12 @@ Variables = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="One of the contract's variables."),
 ]
+ClusterFile = Annotated[
+    Path | None, typer.Option(help="An attached cluster, and its owner's commands for faults.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="With a cluster file: show each command; run none.")
+]
 Vhost = Annotated[str | None, typer.Option(help="The virtual host.")]
 Output = Annotated[Path | None, typer.Option(help="The file to write, instead of printing it.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as reports/runs/latest.")]

@@ -9,6 +9,7 @@ from chaos.journal import Journal
 from chaos.plan import Plan, service_alone
 from chaos.runs import RunRecord
 from gameday.contracts.model import Contract
+from scenarios.allowed import adapted_to
 from scenarios.controls import Controls
 from scenarios.crew import Crew
 from scenarios.game import Game
@@ -57,6 +58,7 @@ def assemble(
         stage.vhost,
         guard=guard,
         interrupts=stage.interrupts,
+        adapted=adapted_to(stage.cluster),
     )
     controls = Controls(
         stage.cluster, stage.broker, f"{stage.vhost}-controls", journal, site, crew, board,

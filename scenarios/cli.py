@@ -44,6 +44,8 @@ def run(
     scenario: Annotated[str | None, typer.Option(help="One scenario of the suite only.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Play this plan.json instead.")] = None,
     cluster: Annotated[str, typer.Option(help="local, or attached (AMQP_URL).")] = "local",
+    cluster_file: arguments.ClusterFile = None,
+    dry_run: arguments.DryRun = False,
     broker: arguments.Broker = None,
     broker_settings: arguments.BrokerSettings = "tuned",
     alternative: Annotated[str | None, typer.Option(help="One of the contract's.")] = None,
@@ -75,6 +77,8 @@ def run(
         owned=tuple(i_own or ()),
         variables=tuple(variables or ()),
         tls=tls,
+        cluster_file=cluster_file,
+        dry_run=dry_run,
     )
     raise typer.Exit(play_all(wanted_runs(options, systems or (), repeat)))
 

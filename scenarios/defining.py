@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gameday.clusters.file_schema import PUBLISHED as FILE_PUBLISHED
 from gameday.clusters.release import find_release
 from gameday.contracts.definitions import to_definitions, with_user
 from gameday.contracts.load import load_contract
@@ -59,3 +60,4 @@ def show_schema() -> None:
     sys.stdout.write(f"{PUBLISHED}\n")
     line = f"# yaml-language-server: $schema={PUBLISHED}"
     sys.stderr.write(f"gameday: the first line of a contract names it to an editor: {line}\n")
+    sys.stderr.write(f"gameday: and that of a cluster file names {FILE_PUBLISHED}\n")

@@ -35,6 +35,10 @@ class Options:
     owned: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     tls: bool = False
+    cluster_file: Path | None = None
+    """An attached cluster's nodes, and the commands by which its owner lets it be broken."""
+    dry_run: bool = False
+    """Whether those commands are only to be shown."""
 
 
 def parse_variables(words: Sequence[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ LEADERS_WITHIN_S = 25.0
 MOVE_WITHIN_S = 10.0
 """How long one try to move them takes at most, twice: copies in step before it, and after it."""
 PLACES_WITHIN_S = 20.0
+ERRORS = (HarnessError,)
 FOLLOWS = frozenset({"kill_follower"})
 """Kinds whose target must not lead."""
 
@@ -29,22 +30,50 @@ def take_places(game: Game, episode: Episode) -> str:
 
     Raises `StoodStillError` when the leaders cannot be moved and nothing is confirmed either.
     """
-    victim, confirmed = victim_of(game, episode), game.board.total("confirmed")
+    confirmed = game.board.total("confirmed")
+    moves = isinstance(game.broker, Broker)
+    victim = victim_of(game, episode) if moves else _named(game, episode) or _leader(game)
     game.board.tell("publisher", "rebalance")
     game.board.tell("worker", "rebalance")
-    try:
-        wait_until(
-            lambda: _led_by(game, victim), LEADERS_WITHIN_S, f"{victim} leads",
-            errors=(HarnessError,),
-        )  # fmt: skip
-    except HarnessError as error:
-        victim = _as_it_stands(game, victim, confirmed, error)
+    if moves:
+        victim = _with_leaders(game, victim, confirmed)
     try:
         wait_until(
             lambda: _in_place(game, victim), PLACES_WITHIN_S, f"clients back in place on {victim}"
         )
     except HarnessError as error:
         game.journal.append("note", text=str(error))  # The exposure rule judges it.
+    return victim
+
+
+def _leader(game: Game) -> str:
+    """Return the node that leads the main queue, where leaders cannot be moved."""
+
+    def led() -> str | NotYet:
+        leader = game.broker.queue_leaders(game.vhost).get(game.main_queue)
+        return leader if leader in game.cluster.nodes else NotYet(leader)
+
+    return wait_until(led, LEADERS_WITHIN_S, f"somebody leads {game.main_queue}", errors=ERRORS)
+
+
+def aim_controls(game: Game) -> None:
+    """Let the control that dies with its node live where the first victim will be.
+
+    Only where leaders cannot be moved: elsewhere the plan decided it beforehand.
+    """
+    if game.controls.transient_node is not None and not isinstance(game.broker, Broker):
+        game.controls.transient_node = _leader(game)
+
+
+def _with_leaders(game: Game, victim: str, confirmed: int) -> str:
+    """Bring the leaders to the victim; return who is struck, another where that fails."""
+    try:
+        wait_until(
+            lambda: _led_by(game, victim), LEADERS_WITHIN_S, f"{victim} leads",
+            errors=(HarnessError,),
+        )  # fmt: skip
+    except HarnessError as error:
+        return _as_it_stands(game, victim, confirmed, error)
     return victim
 
 
@@ -76,15 +105,27 @@ def victim_of(game: Game, episode: Episode) -> str:
     A follower that the plan names by its node shall not lead; a main queue with one copy has its
     node for a victim each time.
     """
-    followers = {entry.target for entry in episode.faults if entry.kind in FOLLOWS}
-    for entry in episode.faults:
-        if entry.target in game.cluster.nodes and entry.target not in followers:
-            return str(entry.target)
+    named = _named(game, episode)
+    if named is not None:
+        return named
+    followers = _followers(episode)
     order = [each.id for each in game.plan.episodes]
     able = [node for node in game.cluster.nodes if node not in followers]
     if game.alone.get(game.main_queue) in able:
         return game.alone[game.main_queue]
     return able[order.index(episode.id) % len(able)]
+
+
+def _named(game: Game, episode: Episode) -> str | None:
+    """Return the node that the plan names as its victim, if it names one."""
+    followers = _followers(episode)
+    targets = [str(entry.target) for entry in episode.faults if entry.target not in followers]
+    return next((each for each in targets if each in game.cluster.nodes), None)
+
+
+def _followers(episode: Episode) -> set[str | None]:
+    """Return the targets that shall not lead."""
+    return {entry.target for entry in episode.faults if entry.kind in FOLLOWS}
 
 
 def _in_place(game: Game, victim: str) -> bool | NotYet:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
+from gameday.clusters.commanded_facts import CommandedFacts
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.contracts.definitions import for_one_vhost, from_definitions, to_definitions
 from gameday.contracts.model import Contract, Topology
@@ -56,7 +57,8 @@ def differences(broker: Broker | AttachedFacts, vhost: str, contract: Contract) 
     that does not hold for all names those that it holds for.
     """
     holds: dict[str, list[str]] = {}
-    nodes = broker.cluster.nodes if isinstance(broker, Broker) else broker.cluster.nodes[:1]
+    one_by_one = isinstance(broker, Broker | CommandedFacts)
+    nodes = broker.cluster.nodes if one_by_one else broker.cluster.nodes[:1]
     for node in nodes:
         observed = read_topology(broker, vhost, node)
         for sentence in difference(contract.topology, observed, broker.cluster.version):

@@ -27,6 +27,7 @@ from chaos.revert import NotRestoredError
 from chaos.watchdog import guarded
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.clock import required_library
+from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import find_release
 from gameday.contracts.load import Loaded, load
@@ -34,15 +35,17 @@ from gameday.contracts.model import Contract
 from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError
 from gameday.history.folder import create_run_folder, reports_dir
+from scenarios.allowed import allowed, file_of, owned_hosts, rehearse
 from scenarios.assembly import assemble
 from scenarios.boots import boot_where_claimed
 from scenarios.finish import drain, heal
 from scenarios.game import Game
 from scenarios.needs import needs_of
 from scenarios.options import Options, parse_variables
+from scenarios.places import aim_controls
 from scenarios.prepare import prepare
 from scenarios.screen import Screen
-from scenarios.stage import VHOST_PREFIX, Stage, open_stage
+from scenarios.stage import VHOST_PREFIX, Stage, on_allowed, open_stage
 from scenarios.steady import steady
 from scenarios.suites import choose_plan, plan_length_s, whole_plan
 from scenarios.trouble import trouble
@@ -102,6 +105,7 @@ def loaded_of(options: Options) -> Loaded:
     if options.alternative:
         contract = with_alternative(contract, options.alternative)
     clocks = needs_of(whole_plan(contract, options)).clocks
+    file_of(options)
     if options.cluster == "local":
         find_release(options.broker)
         if clocks:
@@ -111,13 +115,20 @@ def loaded_of(options: Options) -> Loaded:
 
 def _on_stage(stack: ExitStack, stage: Stage, options: Options, screen: Screen) -> None:
     """Lock the target, start the watchdog, and play."""
-    pinned = allow(stage.targets[0].url, options.owned)
+    file = file_of(options)
+    owned = owned_hosts(options, file)
+    pinned = allow(stage.targets[0].url, owned)
     if isinstance(stage.broker, AttachedFacts):
         others = Others(stage.broker.cluster_name(), *stage.broker.others(VHOST_PREFIX))
-        allow_beside(others, pinned.host, options.owned)
+        allow_beside(others, pinned.host, owned)
     record = runs.begin(stage.folder.name, stage.folder, stage.state_dir, stage.port_base)
     contract = for_version(stage.contract, stage.cluster.version)
     plan = choose_plan(contract, options, stage.cluster.powers)
+    if file is not None:
+        found = allowed(contract, options, file)
+        plan, stage = found.plan, on_allowed(stage, found)
+        for name, reason in found.left_out:
+            screen.say(f"not played: {name}: {reason}")
     screen.expected_s = plan_length_s(plan) + OVERHEAD_S
     write_manifest_of(stage, contract, options, plan)
     plan.save(stage.folder / PLAN_NAME)
@@ -132,13 +143,17 @@ def _on_stage(stack: ExitStack, stage: Stage, options: Options, screen: Screen) 
         watch.check()
         limits()
 
-    _play(assemble(stack, stage, contract, options, plan, journal, record, guard, screen))
+    game = assemble(stack, stage, contract, options, plan, journal, record, guard, screen)
+    if isinstance(stage.cluster, CommandedCluster):
+        rehearse(stage.cluster, plan, journal, screen)
+    _play(game)
 
 
 def _play(game: Game) -> None:
     """Go through the phases; a failure of the harness ends the trouble, never the healing."""
     try:
         prepare(game)
+        aim_controls(game)
         boot_where_claimed(game)
         steady(game)
         trouble(game)

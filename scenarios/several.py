@@ -16,6 +16,7 @@ from rich.table import Table
 from gameday.contracts.load import systems
 from gameday.errors import HarnessError
 from gameday.history.statistics import lossy_episode_at_most, wilson
+from scenarios.dry_run import show
 from scenarios.options import Options
 from scenarios.play import Played, play
 from scenarios.run import contract_of
@@ -46,6 +47,8 @@ def play_all(runs: Sequence[Options]) -> int:
     """Play runs one after another, sum them up when there are several; return the exit code."""
     for options in runs:
         contract_of(options)  # A mistake in the last one is told before the first one begins.
+    if runs[0].dry_run:
+        return show(runs)
     if len(runs) == 1:
         return play(runs[0]).exit_code
     played: list[Played] = []

@@ -4,19 +4,25 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from chaos.by_command import links_vhost
+from chaos.guard import allow
 from chaos.interrupts import Interrupts
 from gameday.clusters.attached import AttachedCluster, attach
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker, clients_user
 from gameday.clusters.cluster import Door
+from gameday.clusters.cluster_file import ClusterFile
+from gameday.clusters.commanded import CommandedCluster, attach_by_file
+from gameday.clusters.commanded_facts import CommandedFacts
 from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
 from gameday.contracts.model import Contract
 from gameday.contracts.variables import Value
 from gameday.traffic.link import Target
+from scenarios.allowed import Allowed, file_of, owned_hosts
 from scenarios.crew import ONE_CONSUMER, ONE_PRODUCER
 from scenarios.needs import Needs, enable_other_flags, with_needs
 from scenarios.options import Options
@@ -55,6 +61,8 @@ class Stage:
     secrets: frozenset[str] = frozenset()
     clients: tuple[str, str] = ("", "")
     """The clients' user and its password, where they have one to themselves."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """By power that the cluster lacks, why, where more is known than that it does."""
 
 
 def open_stage(
@@ -70,6 +78,9 @@ def open_stage(
 ) -> Stage:
     """Start a cluster, or attach to one; the stack ends what was started."""
     vhost = f"{VHOST_PREFIX}{folder.name}"
+    file = file_of(options)
+    if file is not None:
+        return _commanded(stack, contract, options, file, folder, state_dir, vhost, interrupts)
     if options.cluster == "attached":
         return _attached(stack, contract, folder, state_dir, vhost, interrupts)
     version = find_release(options.broker).version
@@ -120,6 +131,42 @@ def _attached(
         f"attached-{door}", folder, state_dir, contract, cluster, broker, vhost, (target,), {},
         None, interrupts, secrets=frozenset({cluster.password}),
     )  # fmt: skip
+
+
+def _commanded(
+    stack: ExitStack,
+    contract: Contract,
+    options: Options,
+    file: ClusterFile,
+    folder: Path,
+    state_dir: Path,
+    vhost: str,
+    interrupts: Interrupts,
+) -> Stage:
+    """Attach to a cluster that its owner lets be broken, after all its addresses are allowed."""
+    owned = owned_hosts(options, file)
+    for node in file.nodes:
+        allow(node.amqp, owned)
+        allow(node.management, owned)
+    assert options.cluster_file is not None
+    found = attach_by_file(file, options.cluster_file, folder)
+    cluster = replace(found, vhosts=(vhost, f"{vhost}-controls", links_vhost(vhost)))
+    cluster.save()
+    broker = CommandedFacts(cluster)
+    for each in cluster.vhosts:
+        stack.callback(broker.drop_vhost, each)
+    targets = tuple(Target(node, cluster.amqp_url(node, vhost)) for node in cluster.nodes)
+    return Stage(
+        f"attached-{file.cluster}", folder, state_dir, contract, cluster, broker, vhost, targets,
+        {}, None, interrupts, secrets=frozenset({cluster.password}),
+    )  # fmt: skip
+
+
+def on_allowed(stage: Stage, found: Allowed) -> Stage:
+    """Return the stage with the powers that the cluster's owner gives this run, and no others."""
+    assert isinstance(stage.cluster, CommandedCluster)
+    cluster = replace(stage.cluster, powers=found.powers)
+    return replace(stage, cluster=cluster, reasons=found.reasons)
 
 
 def _targets(

@@ -13,7 +13,7 @@ from scenarios.stage import Stage
 def write_manifest_of(stage: Stage, contract: Contract, options: Options, plan: Plan) -> None:
     """Write the manifest of a run that begins now."""
     cluster = stage.cluster
-    claimed, dropped = claims(contract, options, cluster.powers)
+    claimed, dropped = claims(contract, options, cluster.powers, stage.reasons)
     facts = {
         "kind": options.cluster,
         "version": cluster.version,

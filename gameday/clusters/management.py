@@ -15,11 +15,14 @@ CONNECT_LIMIT_S = 2.0
 
 
 class ManagementError(HarnessError):
-    """The management API did not do what was asked."""
+    """The management API did not do what was asked; `body` is what it said of it, if JSON."""
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, status: int | None = None, body: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.body = body
 
 
 class Management:
@@ -80,5 +83,14 @@ class Management:
             raise ManagementError(f"{method} {self._url}{path}: {reason}") from error
         if answer.status_code >= 400:
             text = f"{method} {self._url}{path}: {answer.status_code} {answer.text[:600]}"
-            raise ManagementError(text, answer.status_code)
+            raise ManagementError(text, answer.status_code, _json_of(answer))
         return answer.json() if answer.content else None
+
+
+def _json_of(answer: requests.Response) -> dict[str, Any] | None:
+    """Return the object that a refusal carries, none when it carries something else."""
+    try:
+        found = answer.json()
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

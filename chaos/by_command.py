@@ -1,0 +1,280 @@
+"""A fault on a cluster that somebody else runs: the same fault, done by its owner's commands.
+
+What it is, whom it strikes and how it is judged stay the fault's own; how it is applied, seen and
+undone is replaced. Which commands a fault needs is one literal table (`TEMPLATES`); a fault without
+an entry cannot be done by commands, and one whose template the owner's file lacks is declined.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from chaos import outside, steps
+from chaos.alarms import ALL, MORE_BYTES
+from chaos.fault import Breaking, Fault, Nothing, Site
+from chaos.nodes import KillAllNodes, KillFollower, KillNodes
+from chaos.revert import TROUBLE, Revert, Seen
+from gameday.clusters.cluster import Link
+from gameday.clusters.commanded import CommandedCluster
+from gameday.clusters.commanded_facts import CommandedFacts
+from gameday.clusters.templates import Ready
+from gameday.errors import HarnessError
+
+TEMPLATES: dict[str, str] = {
+    "kill_node": "kill",
+    "kill_follower": "kill",
+    "kill_nodes": "kill",
+    "kill_all_nodes": "kill",
+    "stop_node": "stop",
+    "stop_app": "stop_app",
+    "pause_node": "pause",
+    "isolate": "isolate_{how}",
+    "cut_links": "cut_link_{how}",
+    "disk_alarm": "disk_alarm",
+    "memory_alarm": "memory_alarm",
+}
+"""Which template of the owner's file does which kind of fault."""
+
+PROOFS: dict[str, str] = {
+    "kill": "its AMQP port gives no answer, and no other node sees it run",
+    "stop": "its AMQP port gives no answer, and no other node sees it run",
+    "stop_app": "its AMQP port gives no answer, and no other node sees it run",
+    "pause": "its AMQP port says nothing, and does not refuse; the others' ports answer",
+    "isolate_reset": "no question passes between it and its peers, and neither sees the other run",
+    "isolate_silent": "no question passes between it and its peers, and others' still do",
+    "cut_link_reset": "no question passes between the two, and neither sees the other run",
+    "cut_link_silent": "no question passes between the two, and others' still do",
+    "disk_alarm": "every node that answers knows its disk alarm",
+    "memory_alarm": "every node that answers knows its memory alarm",
+}
+"""What is looked for from outside while the fault is in force, in words."""
+
+HEALED: dict[str, str] = {
+    **dict.fromkeys(PROOFS, "every node answers AMQP and sees every node run, without a partition"),
+    "disk_alarm": "every node answers, none knows the alarm, and the limit is as before",
+    "memory_alarm": "every node answers, none knows the alarm, and the limit is as before",
+}
+"""What is looked for once it is undone, in words."""
+
+SILENT_SHOWS_AFTER_S = 5.0
+
+
+def template_of(kind: str, parameters: Mapping[str, Any]) -> str | None:
+    """Return the template that a fault needs, none when commands cannot do it."""
+    if kind == "cut_links" and parameters.get("shape", "single") != "single":
+        return None
+    form = TEMPLATES.get(kind)
+    return form and form.format(how=parameters.get("how", "reset"))
+
+
+def struck_nodes(kind: str, target: str, nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the nodes that a fault with this target strikes."""
+    if kind == "kill_all_nodes" or target == ALL:
+        return nodes
+    return tuple(dict.fromkeys(each.strip() for each in target.split(",")))
+
+
+def peers_of(template: str, node: str, peer: str, nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the peers from which a node is parted."""
+    others = tuple(each for each in nodes if each != node)
+    return ((peer or others[0]),) if template.startswith("cut_link") else others
+
+
+def commands_now(
+    cluster: CommandedCluster, template: str, way: str, node: str, peer: str = ""
+) -> tuple[Ready, ...]:
+    """Return a template's commands for a node, with the limits of now where it names them."""
+    peers = peers_of(template, node, peer, cluster.nodes)
+    return cluster.commands(template, way, node, peers, _measured(cluster, template, node))
+
+
+def _measured(cluster: CommandedCluster, template: str, node: str) -> dict[str, str]:
+    """Return the limit in force and, of the disk, more than is free."""
+    if template == "disk_alarm":
+        limit = outside.limit_bytes(cluster, "disk", node)
+        beyond = outside.disk_free_bytes(cluster, node) + MORE_BYTES
+        return {"disk_free_limit_bytes": str(limit), "beyond_free_bytes": str(beyond)}
+    if template == "memory_alarm":
+        return {"memory_limit_bytes": str(outside.limit_bytes(cluster, "memory", node))}
+    return {}
+
+
+def links_vhost(vhost: str) -> str:
+    """Return the virtual host in which a run tries links between nodes."""
+    return f"{vhost}-links"
+
+
+@dataclass(frozen=True)
+class ByCommand:
+    """One fault, done by the owner's commands."""
+
+    fault: Breaking
+    cluster: CommandedCluster
+    template: str
+
+    @property
+    def kind(self) -> str:
+        """The fault's own name."""
+        return self.fault.kind
+
+    @property
+    def fault_class(self) -> str:
+        """The class that checks judge it by."""
+        return self.fault.fault_class
+
+    @property
+    def target(self) -> str:
+        """What it strikes."""
+        return self.fault.target
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """How it strikes."""
+        return self.fault.parameters
+
+    @property
+    def takes_s(self) -> float:
+        """How long its commands may take."""
+        return sum(each.within_s for each in self._commands("apply"))
+
+    @property
+    def shows_after_s(self) -> float:
+        """How long it may be in force before it can be seen."""
+        return self.fault.shows_after_s + SILENT_SHOWS_AFTER_S
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that it strikes."""
+        return struck_nodes(self.kind, self.target, self.cluster.nodes)
+
+    @property
+    def links(self) -> list[Link]:
+        """The links that it cuts, both ways."""
+        [node] = self.nodes
+        peer = str(self.parameters.get("peer", ""))
+        pairs = [(node, each) for each in peers_of(self.template, node, peer, self.cluster.nodes)]
+        return [link for a, b in pairs for link in ((a, b), (b, a))]
+
+    def roles(self, site: Site, /) -> Mapping[str, Any] | None:
+        """Return which queues its victim leads and follows now; none where it has no victim."""
+        if self.template.endswith("_alarm") or len(self.nodes) != 1:
+            return None
+        try:
+            queues = CommandedFacts(self.cluster).queues(site.vhost).values()
+        except TROUBLE:
+            return None
+        [node] = self.nodes
+        return {
+            "leads": sorted(each.name for each in queues if each.leader == node),
+            "follows": sorted(
+                each.name for each in queues if node in each.members and each.leader != node
+            ),
+        }
+
+    def capture(self, site: Site, /) -> Revert:
+        """Write down the commands that undo it, with the values of now filled in."""
+        self._refuse_what_it_is_not(site)
+        for node in self.nodes:
+            if node not in self.cluster.nodes:
+                known = ", ".join(self.cluster.nodes)
+                raise HarnessError(f"there is no node {node}; there are {known}.")
+        values: dict[str, Any] = {
+            "template": self.template,
+            "nodes": list(self.nodes),
+            "commands": [each.as_json() for each in self._commands("revert")],
+            "restart": [each.as_json() for each in self._restart()],
+            "healed_within_s": self.cluster.own.faults.given()[self.template].healed_within_s,
+        }
+        if self.template.endswith("_alarm"):
+            values["limits"] = {node: self._limit(node) for node in self.nodes}
+        elif self.template.startswith(("isolate", "cut_link")):
+            values["links"] = [list(link) for link in self.links]
+            values["vhost"] = links_vhost(site.vhost)
+            outside.prepare_links(self.cluster, values["vhost"])
+        return Revert("run_commands", values)
+
+    def apply(self, site: Site, /) -> None:
+        """Run the owner's commands, one after another; the first failure ends it."""
+        for command in self._commands("apply"):
+            self.cluster.run([command])
+            site.at("apply")
+
+    def observe(self, site: Site, /) -> Seen:
+        """Look from outside whether it is in force."""
+        if self.template.endswith("_alarm"):
+            return outside.alarmed(self.cluster, self._resource, self.nodes)
+        if self.template.startswith(("isolate", "cut_link")):
+            closed = self.template.endswith("_reset")
+            vhost = links_vhost(site.vhost)
+            return outside.parted(self.cluster, self.links, vhost, closed=closed)
+        if self.template == "pause":
+            return outside.still(self.cluster, *self.nodes)
+        return outside.gone(self.cluster, self.nodes)
+
+    def inject(self, site: Site) -> AbstractContextManager[None]:
+        """Break it for as long as the context is open."""
+        return steps.carry_out(self, site)
+
+    @property
+    def _resource(self) -> str:
+        return self.template.removesuffix("_alarm")
+
+    def _limit(self, node: str) -> int:
+        return outside.limit_bytes(self.cluster, self._resource, node)
+
+    def _commands(self, way: str) -> list[Ready]:
+        """Return the commands for every node that it strikes, with the values of now."""
+        peer = str(self.parameters.get("peer", ""))
+        return [
+            command
+            for node in self.nodes
+            for command in commands_now(self.cluster, self.template, way, node, peer)
+        ]
+
+    def _restart(self) -> list[Ready]:
+        """Return the commands that restart its nodes: what an operator does when all else fails."""
+        given = self.cluster.own.faults.given()
+        name = next((each for each in ("stop", "kill") if each in given), None)
+        if name is None or self.template.endswith("_alarm"):
+            return []
+        return [
+            command
+            for node in self.nodes
+            for way in ("apply", "revert")
+            for command in self.cluster.commands(name, way, node)
+        ]
+
+    def _refuse_what_it_is_not(self, site: Site) -> None:
+        """Refuse a follower that leads, and a majority that nobody meant to lose."""
+        fault = self.fault
+        if isinstance(fault, KillFollower):
+            led = [name for name in (self.roles(site) or {}).get("leads", ())
+                   if fault.queue in {"", name}]  # fmt: skip
+            if led:
+                raise HarnessError(f"{fault.node} leads {', '.join(led)}: that is no follower.")
+        if isinstance(fault, KillNodes) and not fault.majority:
+            raise HarnessError(f"{fault.nodes}: say `majority: true` if they are to go at once.")
+        most = isinstance(fault, KillNodes | KillAllNodes)
+        if not most and 2 * len(self.nodes) > len(self.cluster.nodes) > 1 and not self._is_alarm:
+            raise HarnessError(f"{fault.target}: that takes the majority, which nobody asked for.")
+
+    @property
+    def _is_alarm(self) -> bool:
+        return self.template.endswith("_alarm")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Turns faults into those that a cluster's owner lets be done."""
+
+    cluster: CommandedCluster
+
+    def adapted(self, fault: Fault) -> Fault:
+        """Return the fault done by commands; one that touches no cluster stays as it is."""
+        template = template_of(fault.kind, getattr(fault, "parameters", {}))
+        if isinstance(fault, Nothing) or template is None:
+            return fault
+        if self.cluster.template_lacks(template):
+            raise HarnessError(f"the cluster file has no {template}, so {fault.kind} is not done.")
+        return ByCommand(fault, self.cluster, template)  # type: ignore[arg-type]  # Its kind says so.

@@ -1,0 +1,275 @@
+"""A cluster that somebody else runs and lets us break, by commands that he wrote.
+
+Its nodes are reached one by one, each at its own address, and every fact comes from outside: from
+the management API of each node that answers, and from its AMQP port. Its powers are those for
+which the owner's file has commands. `save` leaves in a run's folder what another process needs to
+undo a fault, credentials excepted: those are read from the environment again.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from gameday.clusters import templates
+from gameday.clusters.attached import AttachedCluster
+from gameday.clusters.cluster import Address, Door, NodeAddresses
+from gameday.clusters.cluster_file import AMQP_PORTS, ClusterFile, Node, commands
+from gameday.clusters.commanding import NOTE, run_all
+from gameday.clusters.management import Management
+from gameday.clusters.record import replace as write
+from gameday.clusters.templates import Ready
+from gameday.errors import HarnessError, UsageError
+
+FILE_NAME = "attached.json"
+NO_VALUES: Mapping[str, str] = {}
+
+POWERS: dict[str, str] = {
+    "kill": "kill_node",
+    "stop": "stop_node",
+    "pause": "pause_node",
+    "stop_app": "stop_app",
+    "isolate_reset": "partition",
+    "isolate_silent": "partition",
+    "cut_link_reset": "partition",
+    "cut_link_silent": "partition",
+    "disk_alarm": "disk_alarm",
+    "memory_alarm": "memory_alarm",
+}
+"""Which power a template gives."""
+
+
+@dataclass(frozen=True, repr=False)
+class CommandedCluster(AttachedCluster):
+    """A running cluster and its owner's commands; relative files of theirs are in `folder`."""
+
+    file: ClusterFile | None = None
+    folder: Path = Path()
+    run_folder: Path = Path()
+    vhosts: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> ClusterFile:
+        """The owner's file."""
+        assert self.file is not None, "made by `attach_by_file` or `load` only"
+        return self.file
+
+    def addresses(self, node: str) -> NodeAddresses:
+        """Return where one node listens; there is no proxy of ours between."""
+        about = self.own.node(node)
+        door, api = address_of(about.amqp), address_of(about.management)
+        return NodeAddresses(node, about.erlang_name, client=door, direct=door, management=api)
+
+    def amqp_url(self, node: str, vhost: str, door: Door = "clients") -> str:
+        """Return the URL by which clients reach one node, credentials included."""
+        del door
+        credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
+        scheme, where = urlsplit(self.own.node(node).amqp).scheme, self.addresses(node).client
+        return f"{scheme}://{credentials}@{where}/{quote(vhost, safe='')}"
+
+    def management_url(self, node: str) -> str:
+        """Return the URL of a node's management API, without the password."""
+        return self.own.node(node).management.rstrip("/")
+
+    def management(self, node: str = "", *, limit_s: float = 5) -> Management:
+        """Return a node's management API."""
+        url = self.management_url(node or self.nodes[0])
+        return Management(url, self.username, self.password, limit_s=limit_s)
+
+    def template_lacks(self, name: str) -> bool:
+        """Whether the file has no commands of this name."""
+        return name not in self.own.faults.given()
+
+    def commands(
+        self,
+        template: str,
+        way: str,
+        node: str,
+        peers: Sequence[str] = (),
+        values: Mapping[str, str] = NO_VALUES,
+    ) -> tuple[Ready, ...]:
+        """Return the commands that apply or revert a fault on a node, in their order.
+
+        One that names a peer is there once for each of the peers.
+        """
+        return commands_of(self.own, self.folder, template, way, node, peers, values)
+
+    def run(self, ready: Sequence[Ready]) -> None:
+        """Run commands one after another; one failure stops none, and all are told."""
+        run_all(ready, self.folder, self.note, self.credential_variables)
+
+    @property
+    def note(self) -> Path:
+        """Where the command that runs just now is noted."""
+        return self.run_folder / NOTE
+
+    @property
+    def credential_variables(self) -> tuple[str, str]:
+        """The environment variables that hold the administrator's name and password."""
+        about = self.own.credentials
+        return about.username_variable, about.password_variable
+
+    def save(self) -> None:
+        """Write down what another process needs to put this cluster right, no credentials."""
+        record = {
+            "file": self.own.model_dump(mode="json"),
+            "folder": str(self.folder),
+            "version": self.version,
+            "vhosts": list(self.vhosts),
+        }
+        write(self.run_folder / FILE_NAME, json.dumps(record, indent=2))
+
+
+def address_of(url: str) -> Address:
+    """Return where a URL of the file points."""
+    parts = urlsplit(url)
+    known = {**AMQP_PORTS, "http": 80, "https": 443}
+    return Address(parts.hostname or "", parts.port or known[parts.scheme])
+
+
+def commands_of(
+    file: ClusterFile,
+    folder: Path,
+    template: str,
+    way: str,
+    node: str,
+    peers: Sequence[str] = (),
+    values: Mapping[str, str] = NO_VALUES,
+) -> tuple[Ready, ...]:
+    """Return a template's commands with everything filled in."""
+    found = file.faults.given()[template]
+    within_s = found.apply_within_s if way == "apply" else found.revert_within_s
+    own = {**_values(file.node(node)), **values}
+    made: list[Ready] = []
+    for each in commands(getattr(found, way)):
+        names = templates.names_in(templates.text_of(each.run, each.input, folder))
+        about = peers if any(map(templates.is_of_one_peer, names)) else ("",)
+        for peer in about:
+            known = {**own, **_of_all(file, peers), **(_of(file.node(peer), peer) if peer else {})}
+            made.append(templates.ready(node, each.run, each.input, folder, known, within_s))
+    return tuple(made)
+
+
+def _values(node: Node) -> dict[str, str]:
+    """Return what the placeholders of a node's commands stand for."""
+    amqp = address_of(node.amqp)
+    return {
+        **node.values,
+        "node": node.name,
+        "erlang_name": node.erlang_name,
+        "amqp_host": amqp.host,
+        "amqp_port": str(amqp.port),
+        "management_host": address_of(node.management).host,
+    }
+
+
+def _of(node: Node, name: str) -> dict[str, str]:
+    """Return what the placeholders of one peer stand for."""
+    return {"peer": name, **{f"peer_{key}": each for key, each in _values(node).items()}}
+
+
+def _of_all(file: ClusterFile, peers: Sequence[str]) -> dict[str, str]:
+    """Return what the placeholders of all peers stand for: each one's, parted by commas."""
+    values = [_values(file.node(peer)) for peer in peers]
+    names = set.intersection(*(set(each) for each in values)) if values else set()
+    joined = {f"peers_{name}": ",".join(each[name] for each in values) for name in names}
+    return {"peers": ",".join(peers), **joined}
+
+
+def attach_by_file(file: ClusterFile, path: Path, run_folder: Path) -> CommandedCluster:
+    """Attach to the cluster of a file, with the credentials of the environment."""
+    about = file.credentials
+    for variable in (about.username_variable, about.password_variable):
+        if not os.environ.get(variable):
+            raise UsageError(
+                f"{variable} is not set: {path} names it for a credential; export it first."
+            )
+    cluster = made_of(file, path.resolve().parent, "", run_folder)
+    for name in templates_with(file, cluster.password):
+        raise UsageError(
+            f"{path}: faults.{name}: a credential stands in a command: what is run is written "
+            "down, so let the command read it from a file of the node's own."
+        )
+    overview = _first_answer(cluster)
+    found = str(overview["cluster_name"])
+    if found != file.cluster:
+        raise UsageError(
+            f"{path}: cluster: the file is about {file.cluster!r}, and the cluster that answers "
+            f"calls itself {found!r}: correct the file, if that one is yours."
+        )
+    attached = replace(cluster, version=str(overview["rabbitmq_version"]))
+    _refuse_other_nodes(attached, path)
+    return attached
+
+
+def made_of(file: ClusterFile, folder: Path, version: str, run_folder: Path) -> CommandedCluster:
+    """Return a cluster with the credentials of the environment."""
+    about = file.credentials
+    username = os.environ.get(about.username_variable, "")
+    password = os.environ.get(about.password_variable, "")
+    first = file.nodes[0]
+    scheme, _, where = first.amqp.partition("://")
+    user = f"{quote(username, safe='')}:{quote(password, safe='')}"
+    return CommandedCluster(
+        amqp=urlsplit(f"{scheme}://{user}@{where}"),
+        management_base=first.management.rstrip("/"),
+        management_username=username,
+        management_password=password,
+        nodes=tuple(each.name for each in file.nodes),
+        version=version,
+        powers=frozenset(POWERS[name] for name in file.faults.given()),
+        file=file,
+        folder=folder,
+        run_folder=run_folder,
+    )
+
+
+def templates_with(file: ClusterFile, password: str) -> list[str]:
+    """Return the templates in which the password stands; a user's name may be an ordinary word."""
+    return [
+        name
+        for name, template in file.faults.given().items()
+        if password in template.model_dump_json()
+    ]
+
+
+def _first_answer(cluster: CommandedCluster) -> dict[str, str]:
+    """Return the overview of the first node whose management API answers."""
+    reasons = []
+    for node in cluster.nodes:
+        try:
+            return dict(cluster.management(node).get("/api/overview"))
+        except HarnessError as error:
+            reasons.append(str(error))
+    raise HarnessError(f"no node of {cluster.own.cluster} answers: {'; '.join(reasons)}")
+
+
+def _refuse_other_nodes(cluster: CommandedCluster, path: Path) -> None:
+    """Refuse a file whose nodes are not the cluster's: what it does to one must be that one."""
+    listed = {each.erlang_name for each in cluster.own.nodes}
+    known = {str(each["name"]) for each in cluster.management().get("/api/nodes?columns=name")}
+    if listed != known:
+        raise UsageError(
+            f"{path}: nodes: the file has {', '.join(sorted(listed))}, and the cluster has "
+            f"{', '.join(sorted(known))}: list each node of the cluster, and no other."
+        )
+    for node in cluster.nodes:
+        answers = cluster.management(node).get("/api/overview?columns=node")["node"]
+        if answers != cluster.own.node(node).erlang_name:
+            raise UsageError(
+                f"{path}: nodes: {cluster.management_url(node)} is {answers}, not node {node}: "
+                "give each node its own address, not one behind which others stand."
+            )
+
+
+def load(run_folder: Path) -> CommandedCluster | None:
+    """Return the cluster that a run worked on, none when it was no such one."""
+    path = run_folder / FILE_NAME
+    if not path.exists():
+        return None
+    values = json.loads(path.read_text(encoding="utf-8"))
+    file = ClusterFile.model_validate_json(json.dumps(values["file"]))
+    made = made_of(file, Path(values["folder"]), values["version"], run_folder)
+    return replace(made, vhosts=tuple(values["vhosts"]))
