@@ -17,6 +17,7 @@ from reports.sections.comparison import comparison
 from reports.sections.controls import controls
 from reports.sections.criteria import criteria
 from reports.sections.generator import generator
+from reports.sections.isolation import isolation
 from reports.sections.latency import latency
 from reports.sections.ledger import ledger
 from reports.sections.outages import outages
@@ -29,8 +30,12 @@ from reports.words import quantity
 
 SECTIONS = (
     criteria, played, timeline_section, ledger, latency, recovery, outages, comparison,
-    generator, controls, untested, provenance,
+    isolation, generator, controls, untested, provenance,
 )  # fmt: skip
+
+
+OF_NETWORK = (criteria, isolation, untested, provenance)
+"""What there is to say when only the network was looked at."""
 
 
 def write_report(folder: Path) -> Path:
@@ -45,7 +50,8 @@ def write_report(folder: Path) -> Path:
 
 def build(material: Material) -> Document:
     """Return the whole report before any markup."""
-    found = [section(material) for section in SECTIONS]
+    only_network = material.manifest.get("kind") == "isolation"
+    found = [section(material) for section in (OF_NETWORK if only_network else SECTIONS)]
     sections: tuple[Section, ...] = tuple(one for one in found if one is not None)
     top = banner(material)
     return Document(

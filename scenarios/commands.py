@@ -1,4 +1,4 @@
-"""The commands about contracts: from definitions, to definitions, and their schema."""
+"""The commands about contracts: from definitions and to them, their schema, their network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -43,3 +43,19 @@ def schema() -> None:
     from scenarios.defining import show_schema  # noqa: PLC0415
 
     show_schema()
+
+
+@contract_commands.command()
+def isolation(
+    system: arguments.System = "sparki",
+    broker: arguments.Broker = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="Rules of nftables to try in place of the contract's own.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
+    variables: arguments.Variables = None,
+) -> None:
+    """Try from network zones who reaches the broker's ports, and decide."""
+    from scenarios.zoning import Asked, isolate_and_judge  # noqa: PLC0415
+
+    raise typer.Exit(isolate_and_judge(Asked(system, broker, rules, out, tuple(variables or ()))))

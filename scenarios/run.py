@@ -40,6 +40,7 @@ from scenarios.assembly import assemble
 from scenarios.boots import boot_where_claimed
 from scenarios.finish import drain, heal
 from scenarios.game import Game
+from scenarios.isolating import isolate_where_claimed
 from scenarios.needs import needs_of
 from scenarios.options import Options, parse_variables
 from scenarios.places import aim_controls
@@ -155,6 +156,7 @@ def _play(game: Game) -> None:
         prepare(game)
         aim_controls(game)
         boot_where_claimed(game)
+        isolate_where_claimed(game)
         steady(game)
         trouble(game)
     except (NotRestoredError, PrepareError):

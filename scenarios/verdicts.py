@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from gameday.errors import UsageError
+from gameday.history.isolated import is_isolation
+from gameday.history.isolated import judge as judge_isolation
 from gameday.history.migration.folder import is_migration
 from gameday.history.migration.verdict import judge as judge_migration
 from gameday.history.sides import UPGRADE
@@ -26,7 +28,9 @@ MOST_SHOWN = 12
 
 
 def judge(folder: Path) -> Verdict:
-    """Judge a folder as what it holds: a game day, or a migration."""
+    """Judge a folder as what it holds: a game day, a migration, or a look at the network."""
+    if is_isolation(folder):
+        return judge_isolation(folder)
     return judge_migration(folder) if is_migration(folder) else judge_run(folder)
 
 

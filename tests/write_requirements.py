@@ -16,6 +16,7 @@ from typing import Any
 from gameday.contracts.load import load_contract, systems
 from gameday.contracts.model import Contract, Play, Requirement
 from gameday.history.journal import read_journal
+from scenarios.isolating import rows_of
 from scenarios.library import BY_NAME
 from scenarios.scenario import Scenario
 from scenarios.suites import COMMON, suite_plays
@@ -155,6 +156,9 @@ def _system(contract: Contract, runs: list[dict[str, Any]]) -> Iterator[str]:
 def _judged(contract: Contract, each: Requirement) -> str:
     if each.not_tested:
         return f"not tested: {_cell(each.not_tested.reason)} | {_cell(each.not_tested.how)}"
+    if each.id in rows_of(contract):
+        checks = ", ".join(f"`{criterion.check}`" for criterion in each.criteria)
+        return f"{checks} | full, before the load; `gameday isolation {contract.system}`"
     checks = ", ".join(f"`{name}`" for name in dict.fromkeys(c.check for c in each.criteria))
     plays = {play.scenario for suite in COMMON for play in suite_plays(contract, suite)}
     chosen = scenarios_of(contract, each)

@@ -42,6 +42,7 @@ ALL_POWERS = frozenset(
         "boot_beside",
         "jump_clock",
         "tls",
+        "open_zones",
     },
 )
 """All that a cluster may be able to do to itself, and beside itself."""

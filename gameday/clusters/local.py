@@ -37,6 +37,7 @@ from gameday.clusters.release import Release, find_release
 from gameday.clusters.residue import end_processes, remove_cluster
 from gameday.clusters.settings import BrokerSettings
 from gameday.clusters.toxiproxy import find_binary
+from gameday.clusters.zones.able import why_not
 from gameday.contracts.definitions import Definitions, with_user
 from gameday.errors import HarnessError, UsageError
 
@@ -103,9 +104,9 @@ class LocalCluster(LocalNodes, LocalAddresses, LocalControl):
 
 
 def _cannot(record: ClusterRecord) -> set[str]:
-    """Return the powers that a cluster has only where it was started for them."""
-    started_with = {"jump_clock": record.clocks, "tls": record.tls}
-    return {power for power, able in started_with.items() if not able}
+    """Return the powers that a cluster lacks: not started for them, or not on this machine."""
+    able = {"jump_clock": record.clocks, "tls": record.tls, "open_zones": why_not() is None}
+    return {power for power, is_able in able.items() if not is_able}
 
 
 def load(state_dir: Path, port_base: int) -> LocalCluster:

@@ -15,12 +15,13 @@ from gameday.clusters import clock, redis_record
 from gameday.clusters.processes import ProcessRef, is_alive, send_signal, with_token
 from gameday.clusters.record import FILE_NAME, ClusterRecord, load_record
 from gameday.clusters.wait import NotYet, wait_until
+from gameday.clusters.zones import record as zones_record
 
 END_LIMIT_S = 15.0
 
 
 class Record(Protocol):
-    """What is known of something that was started: a cluster, or a Redis server."""
+    """What is known of something that was started: a cluster, a Redis server, or zones."""
 
     @property
     def folder(self) -> Path:
@@ -45,7 +46,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True)
 class Leftover:
-    """One cluster or Redis server without an owner, and what still runs of it."""
+    """One cluster, Redis server or set of zones without an owner, and what still runs of it."""
 
     record: Record
     processes: tuple[ProcessRef, ...]
@@ -55,8 +56,10 @@ class Leftover:
 
 
 def find_leftovers(state_dir: Path) -> list[Leftover]:
-    """Return every cluster and every Redis server that nobody owns any more."""
-    everything: list[Record] = [*recorded(state_dir), *redis_record.recorded(state_dir)]
+    """Return every cluster, Redis server and set of zones that nobody owns any more."""
+    everything: list[Record] = [
+        *recorded(state_dir), *redis_record.recorded(state_dir), *zones_record.recorded(state_dir),
+    ]  # fmt: skip
     return [
         Leftover(record, tuple(with_token(record.token)))
         for record in everything

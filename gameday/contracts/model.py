@@ -23,6 +23,7 @@ from gameday.contracts.clients import (
     Step,
     Tick,
 )
+from gameday.contracts.isolation import Isolation
 from gameday.contracts.parts import (
     Binding,
     BrokerSetting,
@@ -54,6 +55,7 @@ __all__ = [
     "Emission",
     "Exchange",
     "ExchangeBinding",
+    "Isolation",
     "MessageType",
     "Mix",
     "NotTested",
@@ -149,5 +151,7 @@ class Contract(Part):
     """The scenarios of each suite, in order; without it the common ones are played."""
     requirements: tuple[Requirement, ...]
     """What is promised, row by row."""
+    isolation: Isolation | None = None
+    """Which zone of the network reaches which port of the broker."""
     alternatives: tuple[Alternative, ...] = ()
     """Other shapes of some queues or clients, to be run beside this one."""

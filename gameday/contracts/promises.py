@@ -63,6 +63,9 @@ CheckName = Literal[
     "without_service",
     "overtaken",
     "handled_twice",
+    "isolation",
+    "isolation_detected",
+    "left_as_it_was",
     "generator",
     "exposure",
     "controls",
@@ -86,6 +89,7 @@ Power = Literal[
     "boot_beside",
     "jump_clock",
     "tls",
+    "open_zones",
 ]
 """What a cluster may be able to do to itself, and a requirement may need."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gameday.contracts.document import Mistake, Path
+from gameday.contracts.isolation_rules import isolation_mistakes
 from gameday.contracts.model import Contract, Emission, Producer, Sending
 from gameday.contracts.parameters import parameter_mistakes
 from gameday.contracts.partial import View, requirement_rows
@@ -20,7 +21,7 @@ def reference_mistakes(view: View) -> Iterator[Mistake]:
     """Return what is named twice, and what is named and not there."""
     finders = (
         _twice, _bindings, _exchanges, _queues, _producers, _consumers, _labels, _criteria,
-        _alternatives,
+        _alternatives, isolation_mistakes,
     )  # fmt: skip
     for find in finders:
         for mistake in find(view):

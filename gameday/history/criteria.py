@@ -11,6 +11,7 @@ from typing import Any
 
 from gameday.contracts.model import Requirement
 from gameday.history.checks import CHECKS, HARNESS, look
+from gameday.history.checks.isolation import zones_opened
 from gameday.history.decision import HARNESS as HARNESS_ID
 from gameday.history.finding import Finding, Status, unknown
 from gameday.history.run import Run
@@ -61,6 +62,21 @@ def criteria(run: Run, judging: Judging) -> list[Row]:
         finding = judging.make(name, {})
         rows.append(_row(run, f"{HARNESS_ID}/{name}", HARNESS_ID, GUARANTEES[name], finding))
     rows.append(_row(run, f"{HARNESS_ID}/claims", HARNESS_ID, _CLAIMS, _claims(run)))
+    return rows
+
+
+def network_criteria(run: Run) -> list[Row]:
+    """Judge the claimed requirements of a run that looked at the network alone."""
+    judging, rows = Judging(run), []
+    for each in run.contract.requirements:
+        if each.id in run.manifest["claimed"]:
+            rows += list(_requirement(run, each, judging))
+        else:
+            how = f"Run `gameday run {run.contract.system}`."
+            rows.append(_untested(each.id, each.statement, "only the network was looked at", how))
+    finding = look(zones_opened, "zones_opened", run, {})
+    statement = str(zones_opened.__doc__)
+    rows.append(_row(run, f"{HARNESS_ID}/zones_opened", HARNESS_ID, statement, finding))
     return rows
 
 

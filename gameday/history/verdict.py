@@ -44,7 +44,7 @@ def judge(folder: Path) -> Verdict:
     try:
         run = load_run(folder)
     except HarnessError as error:
-        verdict = _unreadable(folder, str(error))
+        verdict = unreadable(folder, str(error))
     else:
         verdict = judge_run(run)
         write_repair_lists(run)
@@ -60,7 +60,7 @@ def judge_run(run: Run) -> Verdict:
     decision, reason = decide(rows, claimed)
     statuses = by_requirement(rows)
     document = {
-        **_head(run.manifest, decision, reason),
+        **head(run.manifest, decision, reason),
         "passed": sum(statuses.get(name) == "pass" for name in claimed),
         "requirements": {name: statuses[name] for name in statuses if name != HARNESS},
         "criteria": rows,
@@ -72,7 +72,8 @@ def judge_run(run: Run) -> Verdict:
     return Verdict(decision, EXIT_CODES[decision], reason, plain(document))
 
 
-def _head(manifest: Any, decision: str, reason: str) -> dict[str, Any]:
+def head(manifest: Any, decision: str, reason: str) -> dict[str, Any]:
+    """Return what every verdict begins with."""
     return {
         "schema_version": SCHEMA_VERSION,
         "decision": decision,
@@ -94,7 +95,7 @@ def _head(manifest: Any, decision: str, reason: str) -> dict[str, Any]:
     }
 
 
-def _unreadable(folder: Path, reason: str) -> Verdict:
+def unreadable(folder: Path, reason: str) -> Verdict:
     """Return the verdict on a run whose records cannot be read: nothing can be told."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     row = {
@@ -104,7 +105,7 @@ def _unreadable(folder: Path, reason: str) -> Verdict:
         "evidence": {"link": f"{HARNESS}-ledgers", "examples": []},
     }  # fmt: skip
     document = {
-        **_head(manifest, INCONCLUSIVE, reason), "passed": 0, "requirements": {},
+        **head(manifest, INCONCLUSIVE, reason), "passed": 0, "requirements": {},
         "criteria": [row], "faults": [], "ledger": {}, "generator": {}, "controls": [],
     }  # fmt: skip
     return Verdict(INCONCLUSIVE, EXIT_CODES[INCONCLUSIVE], reason, plain(document))

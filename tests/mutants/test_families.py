@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.claims_declaring import FAMILY as DECLARING
+from tests.mutants.claims_isolation import FAMILY as ISOLATION
 from tests.mutants.family import Family, damages_of, loaded, plain_run
 from tests.mutants.test_chain_mutants import FAMILY as CHAIN
 from tests.mutants.test_outage_mutants import FAMILY as OUTAGE
@@ -13,7 +14,7 @@ from tests.mutants.test_timeout_mutants import FAMILY as TIMEOUTS
 from tests.mutants.test_upgrade_mutants import FAMILY as UPGRADES
 from tests.mutants.test_worker_mutants import FAMILY as WORKERS
 
-FAMILIES = (CHAIN, DECLARING, OUTAGE, TIMEOUTS, UPGRADES, WORKERS)
+FAMILIES = (CHAIN, DECLARING, ISOLATION, OUTAGE, TIMEOUTS, UPGRADES, WORKERS)
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
 

@@ -17,6 +17,7 @@ from gameday.history.checks.eventbus import calls, degraded, drops
 from gameday.history.checks.exposure import exposure
 from gameday.history.checks.harness import drain, failures, foreign, generator, ledgers, processes
 from gameday.history.checks.inversions import inversions
+from gameday.history.checks.isolation import isolation, isolation_detected, left_as_it_was
 from gameday.history.checks.ladders import ladder
 from gameday.history.checks.loss import loss
 from gameday.history.checks.moves import handled_twice, overtaken, without_service
@@ -98,6 +99,9 @@ CHECKS: dict[str, Check] = {
     "without_service": without_service,
     "overtaken": overtaken,
     "handled_twice": handled_twice,
+    "isolation": isolation,
+    "isolation_detected": isolation_detected,
+    "left_as_it_was": left_as_it_was,
     "generator": generator,
     "exposure": exposure,
     "controls": controls,
