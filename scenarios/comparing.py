@@ -18,7 +18,9 @@ def matrix(
     broker: Annotated[
         list[str] | None, typer.Option(help="A version or a path; all of this machine if none.")
     ] = None,
-    alternative: Annotated[str | None, typer.Option(help="One of the contract's.")] = None,
+    alternative: Annotated[
+        list[str] | None, typer.Option(help="One of the contract's, played beside its own design.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same on every broker.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
     variables: arguments.Variables = None,
@@ -30,12 +32,11 @@ def matrix(
     options = Options(
         system=system,
         suite=suite,  # type: ignore[arg-type]  # Checked above.
-        alternative=alternative,
         seed=seed,
         out=out,
         variables=tuple(variables or ()),
     )
-    raise typer.Exit(compare(options, broker or ()))
+    raise typer.Exit(compare(options, broker or (), alternative or ()))
 
 
 @comparing_commands.command()

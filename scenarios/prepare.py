@@ -13,6 +13,7 @@ from gameday.contracts.topology import difference
 from gameday.errors import PrepareError
 from scenarios.game import Game
 from scenarios.harming import transient_node
+from scenarios.refusing import note_refusals
 
 READY_WITHIN_S = 40.0
 
@@ -26,6 +27,7 @@ def prepare(game: Game) -> None:
         raise PrepareError(
             "the broker did not take the contract's topology as it stands: " + "; ".join(found)
         )
+    note_refusals(game)
     note_members(game)
     home = game.alone.get(game.main_queue)
     if home is not None:  # What it was told before the queue was there, was another leader.

@@ -11,6 +11,7 @@ from gameday.clusters.release import Release, find_release, known_releases
 from gameday.contracts.lint.linting import lint_file
 from gameday.errors import UsageError
 from gameday.history.folder import reports_dir
+from gameday.history.journal import events
 from gameday.history.run import load_run
 from scenarios.matrix.figures import Column, column, latency_by_priority, met_on_some
 from scenarios.matrix.tables import markdown, sheets, show
@@ -21,23 +22,35 @@ from scenarios.scenario import main_queue
 from scenarios.several import INTERRUPTED, play_one, worst
 
 NOT_JUDGED = "not judged"
+WIDE = 160
+"""How wide the tables are where no terminal says how wide it is, in characters."""
 
 
-def matrix(asked: Options, brokers: Sequence[str]) -> int:
-    """Play a suite on several brokers, write matrix.md and matrix.json; return the exit code."""
+def matrix(asked: Options, brokers: Sequence[str], alternatives: Sequence[str] = ()) -> int:
+    """Play a suite on several brokers, write matrix.md and matrix.json; return the exit code.
+
+    Alternatives of the contract are played beside its own design, each on every broker.
+    """
     releases = _chosen(brokers)
     contract = contract_of(asked)
-    console, played = Console(stderr=True), list[tuple[Release, Played]]()
-    for number, release in enumerate(releases, start=1):
-        name = f"{contract.system} {asked.suite} on RabbitMQ {release.version}"
-        console.rule(f"run {number} of {len(releases)}: {name}")
-        options = replace(asked, broker=_named(release, brokers))
-        played.append((release, play_one(options, console)))
-        if played[-1][1].exit_code == INTERRUPTED:
+    runs = [(release, design) for release in releases for design in (None, *alternatives)]
+    wanted = [
+        replace(asked, broker=_named(release, brokers), alternative=design)
+        for release, design in runs
+    ]
+    for options in wanted:
+        contract_of(options)  # A mistake in the last one is told before the first one begins.
+    console, columns, codes = Console(stderr=True), list[Column](), list[int]()
+    for number, ((release, design), options) in enumerate(zip(runs, wanted, strict=True), start=1):
+        name = f"{contract.system} {asked.suite} on RabbitMQ {release.version} {design or ''}"
+        console.rule(f"run {number} of {len(runs)}: {name.rstrip()}")
+        done = play_one(options, console)
+        columns.append(_column(release, design, done, main_queue(contract)))
+        codes.append(done.exit_code)
+        if done.exit_code == INTERRUPTED:
             break
-    columns = [_column(release, done, main_queue(contract)) for release, done in played]
     _write(asked, contract.system, columns)
-    return worst(done.exit_code for _, done in played)
+    return worst(codes)
 
 
 def _chosen(brokers: Sequence[str]) -> list[Release]:
@@ -60,36 +73,45 @@ def _named(release: Release, brokers: Sequence[str]) -> str:
     return paths[0] if paths else release.version
 
 
-def _column(release: Release, done: Played, queue: str) -> Column:
+def _column(release: Release, design: str | None, done: Played, queue: str) -> Column:
+    version = release.version
     if done.verdict is None or done.folder is None:
-        folder = str(done.folder) if done.folder else None
-        return Column(release.version, NOT_JUDGED, done.took_s, folder, done.failure[:200])
-    waits = latency_by_priority(load_run(done.folder), queue)
-    return column(release.version, done.verdict, done.took_s, str(done.folder), waits)
+        folder, why = str(done.folder) if done.folder else None, done.failure[:200]
+        return Column(version, NOT_JUDGED, done.took_s, folder, why, design)
+    run = load_run(done.folder)
+    found = column(version, done.verdict, done.took_s, str(done.folder),
+                   latency_by_priority(run, queue), design)  # fmt: skip
+    answers = events(run.journal, "refused")
+    if not answers:
+        return found
+    return replace(found, refused=tuple(answers[-1]["said"]),
+                   standing=tuple(answers[-1]["standing"]))  # fmt: skip
 
 
 def _write(asked: Options, system: str, columns: Sequence[Column]) -> None:
     given = parse_variables(asked.variables)
     linted = {each.broker: lint_file(asked.system, each.broker, None, given) for each in columns}
-    meets = met_on_some(linted) if asked.alternative is None else []
-    found = sheets(columns, meets)
+    found = sheets(columns, met_on_some(linted))
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDE
     show(found, console)
     folder = reports_dir(asked.out) / f"matrix-{system}"
     folder.mkdir(parents=True, exist_ok=True)
-    heading = f"{system}, suite {asked.suite}, on {len(columns)} versions of RabbitMQ"
+    count = len({each.broker for each in columns})
+    heading = f"{system}, suite {asked.suite}, on {count} versions of RabbitMQ"
     (folder / "matrix.md").write_text(markdown(heading, found), encoding="utf-8")
     _write_json(folder, asked, columns)
     console.print(f"the same as Markdown: {folder}/matrix.md", highlight=False, soft_wrap=True)
     for each in columns:
         if each.folder is not None:
-            text = f"report of {each.broker}: {each.folder}/report.html"
+            text = f"report of {each.name}: {each.folder}/report.html"
             console.print(text, highlight=False, soft_wrap=True)
 
 
 def _write_json(folder: Path, asked: Options, columns: Sequence[Column]) -> None:
     document = {
         "system": asked.system, "suite": asked.suite, "seed": asked.seed,
-        "alternative": asked.alternative, "brokers": [asdict(each) for each in columns],
+        "brokers": [asdict(each) for each in columns],
     }  # fmt: skip
     (folder / "matrix.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

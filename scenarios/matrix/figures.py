@@ -39,6 +39,8 @@ class Column:
     took_s: float
     folder: str | None = None
     failure: str = ""
+    design: str | None = None
+    """The contract's alternative that was played; none is its own design."""
     counts: Mapping[str, int] = field(default_factory=dict)
     lost: int | None = None
     recovery_s: float | None = None
@@ -47,6 +49,15 @@ class Column:
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Of each requirement that did not pass, what its worst criterion says."""
     latency: Mapping[int, Latency] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+    """What the broker said to the design as it is written, where it did not take it."""
+    standing: tuple[str, ...] = ()
+    """What a refused policy does there that stands already."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a table."""
+        return self.broker if self.design is None else f"{self.broker} {self.design}"
 
 
 def column(
@@ -55,12 +66,13 @@ def column(
     took_s: float,
     folder: str,
     latency: Mapping[int, Latency],
+    design: str | None = None,
 ) -> Column:
     """Return the figures of a run that was judged."""
     statuses = dict(verdict["requirements"])
     overall = verdict["ledger"]["overall"]
     return Column(
-        broker=broker, decision=verdict["decision"], took_s=took_s, folder=folder,
+        broker=broker, decision=verdict["decision"], took_s=took_s, folder=folder, design=design,
         counts=requirement_counts(dict(verdict)),
         lost=sum(int(overall.get(name, 0)) for name in LOSSES),
         recovery_s=_slowest(verdict["criteria"]),
@@ -122,10 +134,15 @@ class Meets:
 
 
 def met_on_some(linted: Mapping[str, Linted]) -> list[Meets]:
-    """Return what the linter finds for some versions only: why the same design ends otherwise."""
+    """Return what the linter finds for some versions only: why the same design ends otherwise.
+
+    The contract's own design alone: what it finds in an alternative says so by its place.
+    """
     on: dict[tuple[str, str, str, str], list[str]] = {}
     for broker, each in linted.items():
         for finding in each.findings:
+            if finding.place.field.startswith("alternatives["):
+                continue
             key = (finding.id, finding.found, finding.consequence, finding.remedy)
             on.setdefault(key, []).append(broker)
     return [

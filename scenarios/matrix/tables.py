@@ -23,23 +23,24 @@ class Sheet:
 
 def sheets(columns: Sequence[Column], meets: Sequence[Meets]) -> list[Sheet]:
     """Return the tables of a matrix that have anything to say."""
-    found = [_decisions(columns), _latencies(columns), _differences(columns), _causes(meets)]
+    found = [_decisions(columns), _latencies(columns), _differences(columns), _refusals(columns),
+             _causes(meets)]  # fmt: skip
     return [sheet for sheet in found if sheet.rows]
 
 
 def _decisions(columns: Sequence[Column]) -> Sheet:
     header = ("broker", "decision", "pass", "fail", "unknown", "not tested", "lost",
-              "slowest recovery", "took")  # fmt: skip
+              "slowest recovery", "took (min:s)")  # fmt: skip
     return Sheet("Decisions", header, tuple(_decision(each) for each in columns))
 
 
 def _decision(each: Column) -> tuple[str, ...]:
     counts = [str(each.counts.get(name, NONE)) for name in ("pass", "fail", "unknown")]
     return (
-        each.broker, each.failure or each.decision, *counts,
+        each.name, each.failure or each.decision, *counts,
         str(each.counts.get("not_tested", NONE)), NONE if each.lost is None else str(each.lost),
         NONE if each.recovery_s is None else f"{each.recovery_s:.1f} s",
-        f"{each.took_s // 60:.0f} min {each.took_s % 60:.0f} s",
+        f"{each.took_s // 60:.0f}:{each.took_s % 60:02.0f}",
     )  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def _latencies(columns: Sequence[Column]) -> Sheet:
         for priority in priorities
     )
     title = "Waits by priority: median / 99 % / longest, from due to served, over the whole run"
-    return Sheet(title, ("priority", *(each.broker for each in columns)), rows)
+    return Sheet(title, ("priority", *(each.name for each in columns)), rows)
 
 
 def _latency(each: Latency | None) -> str:
@@ -68,13 +69,24 @@ def _time(milliseconds: float) -> str:
 def _differences(columns: Sequence[Column]) -> Sheet:
     judged = [each for each in columns if each.statuses]
     rows = tuple((name, *(_status(each, name) for each in judged)) for name in differing(columns))
-    return Sheet("What differs", ("requirement", *(each.broker for each in judged)), rows)
+    return Sheet("What differs", ("requirement", *(each.name for each in judged)), rows)
 
 
 def _status(each: Column, name: str) -> str:
     status = each.statuses.get(name, "not_tested").replace("_", " ")
     reason = each.reasons.get(name)
     return f"{status}: {reason}" if reason and status in {"fail", "unknown"} else status
+
+
+def _refusals(columns: Sequence[Column]) -> Sheet:
+    """Return what each broker said to the design as it is written; nothing where all took it."""
+    rows = tuple(
+        (each.name, "; ".join(each.refused) or "taken", "; ".join(each.standing) or NONE)
+        for each in columns
+        if each.statuses and any(other.refused for other in columns)
+    )
+    header = ("broker", "its answer", "a policy that stands already")
+    return Sheet("What the broker says to the design as it is written", header, rows)
 
 
 def _causes(meets: Sequence[Meets]) -> Sheet:

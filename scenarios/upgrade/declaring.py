@@ -4,26 +4,21 @@ First blue's own words are posted to a virtual host that is there for nothing el
 new broker refuses is its own word and not ours. Then what is translated is posted and read back.
 """
 
-import html
-import re
 from typing import Any
 from urllib.parse import quote
 
-from gameday.clusters.management import ManagementError
 from gameday.contracts.definitions import for_one_vhost
 from gameday.contracts.upgrades import translated
-from gameday.errors import HarnessError
 from scenarios.prepare import differences
+from scenarios.refusing import refusals
 from scenarios.upgrade.sides import Side
-
-SHOWN = 300
 
 
 def declare_on_green(blue: Side, green: Side) -> dict[str, Any]:
     """Declare blue's design on green, translated; return what was refused, changed and differs."""
     exported = for_one_vhost(dict(blue.broker.export_definitions(blue.vhost)))
     exported["queues"] = [_named_type(row) for row in exported["queues"]]
-    refused = refusals(green, exported)
+    refused = refusals(green.broker, f"{green.vhost}-refused", exported)
     found = translated(exported, green.version, green.contract)
     api = green.cluster.management(green.broker.serving_node())
     api.post(f"/api/definitions/{quote(green.vhost, safe='')}", found.definitions)
@@ -38,28 +33,3 @@ def _named_type(row: dict[str, Any]) -> dict[str, Any]:
     """Return a queue's row with its type among its arguments, as a broker takes it."""
     plain = {name: each for name, each in row.items() if name != "type"}
     return {**plain, "arguments": {**row["arguments"], "x-queue-type": row["type"]}}
-
-
-def refusals(green: Side, definitions: dict[str, Any]) -> list[str]:
-    """Return what green says to a design as it stands: its refusal, word by word, or nothing."""
-    vhost = f"{green.vhost}-refused"
-    green.broker.make_vhost(vhost)
-    api = green.cluster.management(green.broker.serving_node())
-    try:
-        api.post(f"/api/definitions/{quote(vhost, safe='')}", definitions)
-    except ManagementError as error:
-        if error.status != 400:
-            raise HarnessError(f"green did not answer whether it takes the design: {error}") from (
-                error
-            )
-        return [_words(str(error))]
-    finally:
-        green.broker.drop_vhost(vhost)
-    return []
-
-
-def _words(text: str) -> str:
-    """Return the reason that the broker itself gave, in plain words: 4.0 gives it in HTML."""
-    said = html.unescape(text).partition('"reason":')[2] or text
-    plain = re.sub(r'\\+n|<<|>>|[\\"{}]', " ", said)
-    return " ".join(plain.replace(" ,", ",").split())[:SHOWN]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pika
 import pytest
 from conftest import QUICK, beside, broker_4_3
+from pika.exceptions import ConnectionClosedByBroker
 
 from gameday.clusters.broker import Alarm, Broker
 from gameday.clusters.local import LocalCluster, load, local_cluster
@@ -37,6 +38,27 @@ def test_whole_cut_mended_killed_and_restarted(newer: LocalCluster) -> None:
     newer.kill("r3")
     newer.start("r3")
     broker.wait_healthy(30)
+
+
+@pytest.mark.nightly  # Khepri gives a majority half a minute before it refuses.
+def test_a_minority_serves_and_changes_nothing(newer: LocalCluster) -> None:
+    """Khepri: the lonely node does not pause; a declaration there closes its connection by 541."""
+    broker = Broker(newer)
+    broker.make_vhost("lonely")
+    newer.cut(LINKS, "reset")
+    wait_until(lambda: not broker.seen_nodes("r3"), 3, "r3 saw the cut")
+    parameters = pika.URLParameters(newer.amqp_url("r3", "lonely"))
+    parameters.blocked_connection_timeout = parameters.socket_timeout = 60
+    connection = pika.BlockingConnection(parameters)
+    try:
+        assert newer.evaluate("r3", "rabbit:is_running()") == "true"
+        with pytest.raises(ConnectionClosedByBroker) as refused:
+            connection.channel().queue_declare("q", durable=True)
+        assert refused.value.reply_code == 541
+    finally:
+        newer.mend(LINKS)
+        broker.wait_healthy(40)
+    broker.drop_vhost("lonely")
 
 
 def test_alarm_leaders_and_counts(newer: LocalCluster) -> None:

@@ -1,5 +1,6 @@
 """Lint against newer brokers, of a node or two: what 4.0 and 4.3 make of the same designs."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +21,14 @@ from lint_stand import (
 )
 from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionClosedByBroker
 
+from gameday.clusters.expressions import under_policy
 from gameday.clusters.local import LocalCluster, local_cluster
 from gameday.clusters.management import ManagementError
 from gameday.clusters.settings import BrokerSettings
 from gameday.clusters.wait import wait_until
+from gameday.contracts.parts import Policy
 from gameday.errors import HarnessError
+from scenarios.refusing import put_past_refusal
 
 pytestmark = pytest.mark.live
 
@@ -79,6 +83,16 @@ def mirroring_is_refused(stand: Stand) -> None:
     assert "later" not in stand.counts()
 
 
+def a_standing_policy_mirrors_nothing(stand: Stand) -> None:
+    """Show that a policy which an upgrade left behind is in force, and makes no second copy."""
+    old = Policy(name="ha-old", pattern="^old", definition={"ha-mode": "all"})
+    put_past_refusal(stand.broker, stand.vhost, old)
+    stand.declare(queue("old"))
+    question = under_policy(stand.vhost, "ha-old")
+    assert json.loads(stand.cluster.evaluate("r1", question)) == ["old"]
+    assert stand.broker.queue_members(stand.vhost)["old"] == {"r1"}
+
+
 def test_4_0_knows_two_classes_and_no_mirroring(older: Stand) -> None:
     """Two urgent ones to one other; 5 and 9 are of one class, first in, first out."""
     text = contract(QUORUM_WORK, "priorities: {0: 1, 9: 1}", "prefetch: 1")
@@ -92,6 +106,8 @@ def test_4_0_knows_two_classes_and_no_mirroring(older: Stand) -> None:
         published(channel, "upper", (5, 9))
         assert taken(channel, "upper", 2) == ["5", "9"]
     mirroring_is_refused(older)
+    a_maximum_is_refused(older)
+    twenty_returns_are_enough(older)
 
 
 def test_4_3_is_strict_and_none_given_is_4(stand: Stand) -> None:
@@ -106,19 +122,25 @@ def test_4_3_is_strict_and_none_given_is_4(stand: Stand) -> None:
 
 def test_4_3_refuses_a_maximum_on_quorum_queues(stand: Stand) -> None:
     """Whatever its documents say: 406."""
-    row = quorum("work", x_max_priority=5)
+    a_maximum_is_refused(stand)
+
+
+def a_maximum_is_refused(stand: Stand) -> None:
+    """Show that a quorum queue takes no x-max-priority."""
+    row = quorum("ranked", x_max_priority=5)
     assert "max-priority-refused" in stand.found_of(row)
     with stand.channel() as channel:
         said = refusal(
-            lambda: channel.queue_declare("work", durable=True, arguments=row["arguments"]),
+            lambda: channel.queue_declare("ranked", durable=True, arguments=row["arguments"]),
             ChannelClosedByBroker,
         )
     assert "(406," in said
 
 
 def test_4_3_mirrors_nothing(stand: Stand) -> None:
-    """A policy is refused, and so is every definition beside it."""
+    """A policy is refused, and so is every definition beside it; one that stands does nothing."""
     mirroring_is_refused(stand)
+    a_standing_policy_mirrors_nothing(stand)
 
 
 def test_4_3_refuses_transient_queues_as_it_is_released(stand: Stand) -> None:
@@ -132,6 +154,11 @@ def test_4_3_refuses_transient_queues_as_it_is_released(stand: Stand) -> None:
 
 def test_4_3_gives_up_after_twenty_returns(stand: Stand) -> None:
     """Rejected with requeue 21 times, a message is gone where no dead-letter exchange is."""
+    twenty_returns_are_enough(stand)
+
+
+def twenty_returns_are_enough(stand: Stand) -> None:
+    """Show that the limit of 20 holds without anybody having set it."""
     stand.declare(
         quorum("work"),
         quorum("safe", x_dead_letter_exchange="", x_dead_letter_routing_key="dead"),
@@ -139,6 +166,7 @@ def test_4_3_gives_up_after_twenty_returns(stand: Stand) -> None:
     )
     assert "delivery-limit-discards" in stand.found()
     with stand.channel() as channel:
+        channel.queue_purge("work")
         for name in ("work", "safe"):
             channel.basic_publish("", name, b"1", PERSISTENT, mandatory=True)
             for _ in range(LIMIT + 1):

@@ -1,17 +1,21 @@
 """A matrix: what is compared between versions, what is said to differ, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gameday.clusters.release import Release
 from gameday.contracts.lint.linting import lint_file
+from gameday.contracts.load import load_contract
 from gameday.errors import UsageError
 from gameday.history.run import load_run
 from scenarios.matrix import command
 from scenarios.matrix.figures import Column, column, differing, latency_by_priority, met_on_some
 from scenarios.matrix.tables import markdown, sheets
 from scenarios.options import Options
+from scenarios.play import Played
 from tests.fakes import simulate
 
 
@@ -86,7 +90,7 @@ def test_waits_are_told_by_priority(tmp_path: Path) -> None:
 
 
 def test_the_reason_is_what_the_linter_finds_on_some_versions_only() -> None:
-    """A mirroring policy that 4.x refuses is a cause; what holds on both is none."""
+    """A queue without mirrors from 4.0 on is a cause; what holds on both is none."""
     linted = {version: lint_file("sparki", version, 3) for version in ("3.10.8", "4.3.6")}
 
     met = met_on_some(linted)
@@ -97,6 +101,51 @@ def test_the_reason_is_what_the_linter_finds_on_some_versions_only() -> None:
     assert met
     assert all(len(each.brokers) == 1 for each in met)
     assert {each.rule for each in met} - everywhere
+    assert "classic-on-one-node" in {each.rule for each in met}
+
+
+def test_what_an_alternative_meets_is_no_reason_for_the_own_design() -> None:
+    """Its quorum queue ignores priorities on 3.10; the queue that was played does not."""
+    linted = {version: lint_file("sparki", version, 3) for version in ("3.10.8", "4.3.6")}
+
+    assert "priority-ignored" in {each.id for each in linted["3.10.8"].findings}
+    assert "priority-ignored" not in {each.rule for each in met_on_some(linted)}
+
+
+def test_the_brokers_own_word_stands_beside_what_it_took() -> None:
+    """Who refused the design as it is written says how, and what a standing policy does there."""
+    said, effect = "ha-mode: not recognised policy settings", "ha-all is in force, with 1 copy"
+    new = replace(judged("4.3.6", a="pass"), refused=(said,), standing=(effect,))
+
+    found = {each.title: each.rows for each in sheets([judged("3.10.8", a="pass"), new], [])}
+
+    rows = found["What the broker says to the design as it is written"]
+    assert rows == (("3.10.8", "taken", "-"), ("4.3.6", said, effect))
+    assert "What the broker says" not in markdown("x", sheets([judged("3.10.8", a="pass")], []))
+
+
+def test_an_alternative_stands_beside_the_own_design(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On every broker both are played, and each has a column of its name."""
+    played: list[tuple[str | None, str | None]] = []
+
+    def play(options: Options, _: object) -> Played:
+        played.append((options.broker, options.alternative))
+        return Played(options, 4, 1.0, failure="no cluster")
+
+    releases = [Release(version, Path("sbin")) for version in ("3.10.8", "4.3.6")]
+    monkeypatch.setattr(command, "play_one", play)
+    monkeypatch.setattr(command, "_chosen", lambda _: releases)
+    monkeypatch.setattr(command, "contract_of", lambda _: load_contract("sparki"))
+
+    code = command.matrix(Options(out=tmp_path), (), ["quorum-builds"])
+
+    assert code == 4
+    assert played == [("3.10.8", None), ("3.10.8", "quorum-builds"),
+                      ("4.3.6", None), ("4.3.6", "quorum-builds")]  # fmt: skip
+    text = (tmp_path / "matrix-sparki" / "matrix.md").read_text()
+    assert "| 4.3.6 quorum-builds | no cluster |" in text
 
 
 def test_a_cell_cannot_break_its_table() -> None:

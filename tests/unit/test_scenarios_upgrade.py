@@ -8,8 +8,8 @@ import pytest
 from gameday.clusters.release import Release
 from gameday.errors import UsageError
 from gameday.history.checks.upgrades import DECLARE, MOVE, REHEARSE, RETIRE
+from scenarios.refusing import plain
 from scenarios.upgrade import options
-from scenarios.upgrade.declaring import _words
 from scenarios.upgrade.options import STEPS, WAYS, Asked, ready
 from scenarios.upgrade.requirements import requirements
 from scenarios.upgrade.steps import PLAYED
@@ -114,7 +114,7 @@ IN_HTML = (
 @pytest.mark.parametrize("said", [PLAIN, IN_HTML])
 def test_the_brokers_words_can_be_read(said: str) -> None:
     """Erlang's brackets, escapes and 4.0's HTML are gone; the sentence and its names are left."""
-    found = _words(said)
+    found = plain(said)
 
     assert "Validation failed" in found
     assert "ha-mode" in found
