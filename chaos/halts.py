@@ -76,7 +76,7 @@ class StopApp(OnNode):
         stopped = all(self.node in view.seen and self.node not in view.running for view in others)
         there = site.cluster.is_running(self.node)
         evidence = {"process": there, "greeting": greeting, "views": probes.running(found)}
-        return Seen(there and greeting == "refused" and stopped and bool(others), evidence)
+        return Seen(there and greeting in probes.SHUT and stopped and bool(others), evidence)
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,6 @@ class PauseNode(OnNode):
         # The peers alone are asked: waiting for the node itself would make every pause a long one.
         broker, others = Broker(site.cluster), [n for n in site.cluster.nodes if n != self.node]
         seen_by = [each for each in others if self.node in broker.seen_nodes(each)]
-        still = state == "T" and greeting == probes.SILENT
+        still = site.cluster.is_suspended(self.node) and greeting == probes.SILENT
         evidence = {"state": state, "greeting": greeting, "seen_by": seen_by}
         return Seen(still and not (self.noticed and seen_by), evidence)

@@ -14,6 +14,7 @@ from chaos.revert import TROUBLE
 from chaos.runs import RunRecord
 from chaos.watchdog import END_WITHIN_S, watchdog_of
 from gameday.clusters import residue
+from gameday.clusters.compose_residue import clean_composed, find_composed
 from gameday.clusters.local import LocalCluster, default_state_dir
 from gameday.clusters.processes import is_alive
 from gameday.clusters.record import ClusterRecord
@@ -46,6 +47,8 @@ def heal(folder: Path | None = None, state_dir: Path | None = None) -> HealRepor
         _heal_run(record, done)
     for sentence in residue.clean(residue.find_leftovers(state_dir)):
         done.say(f"{sentence}.")
+    for sentence in clean_composed(find_composed(state_dir)):
+        done.say(sentence)
     _heal_kept_clusters(state_dir, done)
     return _report(done)
 

@@ -28,7 +28,7 @@ def running_pids(site: Site, nodes: tuple[str, ...]) -> dict[str, int]:
 def is_dead(site: Site, node: str) -> bool:
     """Whether the node's process is gone and nothing answers on its own client port."""
     gone = site.cluster.process_id(node) is None
-    return gone and probes.greet(site.cluster.addresses(node).direct) == "refused"
+    return gone and probes.greet(site.cluster.addresses(node).direct) in probes.SHUT
 
 
 def gone(site: Site, node: str) -> Seen:

@@ -73,6 +73,9 @@ CALL_WITHIN_S = 25.0
 
 ANSWERED = "answered"
 SILENT = "timeout"
+CLOSED = "closed"
+SHUT = frozenset({"refused", CLOSED})
+"""What a port says behind which nobody listens: an engine that publishes it accepts, and closes."""
 
 
 def views(cluster: Target) -> dict[str, NodeView | None]:
@@ -168,11 +171,13 @@ def greet(address: Address, within_s: float = DIAL_WITHIN_S) -> str:
         with dialling as dialled:
             dialled.settimeout(within_s)
             dialled.sendall(AMQP_GREETING)
-            return ANSWERED if dialled.recv(8) else "closed"
+            return ANSWERED if dialled.recv(8) else CLOSED
     except TimeoutError:
         return SILENT
     except ConnectionRefusedError:
         return "refused"
+    except ConnectionResetError:
+        return CLOSED
     except OSError as error:
         return f"closed ({error.strerror})"
 

@@ -15,13 +15,11 @@ from chaos import runs, steps
 from chaos.journal import FILE_NAME, Journal, read
 from chaos.revert import TROUBLE, Target
 from chaos.runs import RunRecord
-from gameday.clusters import commanded, redis_record, residue
+from gameday.clusters import commanded, compose_record, redis_record, residue
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.commanded_facts import drop_left
 from gameday.clusters.commanding import end_noted
-from gameday.clusters.local import LocalCluster
-from gameday.clusters.record import FILE_NAME as CLUSTER_FILE
-from gameday.clusters.record import ClusterRecord, cluster_folder, load_record
+from gameday.clusters.found import AnyRecord, cluster_at, end_cluster, open_cluster
 from gameday.clusters.residue import remove_cluster
 from gameday.errors import HarnessError
 
@@ -63,15 +61,14 @@ def rescue_journal(folder: Path, reason: str, by: str) -> Journal:
     return journal
 
 
-def cluster_of(record: RunRecord) -> ClusterRecord | None:
+def cluster_of(record: RunRecord) -> AnyRecord | None:
     """Return the run's cluster, none when there is none any more."""
     if record.port_base is None:
         return None
-    folder = cluster_folder(record.state_dir, record.port_base)
-    return load_record(folder) if (folder / CLUSTER_FILE).exists() else None
+    return cluster_at(record.state_dir, record.port_base)
 
 
-def ends_with_run(record: RunRecord, cluster: ClusterRecord | None) -> bool:
+def ends_with_run(record: RunRecord, cluster: AnyRecord | None) -> bool:
     """Whether the run had started the cluster for itself, and is gone."""
     if cluster is None or cluster.kept or record.is_running:
         return False
@@ -93,7 +90,7 @@ def revert_all(record: RunRecord, reason: str, by: str, done: Rescue) -> None:
         for opened in reversed(faults):
             _without_cluster(opened, journal, by, done)
         return
-    cluster = LocalCluster(found)
+    cluster = open_cluster(found)
     try:
         for opened in reversed(faults):
             steps.undo(opened, cluster, journal, by=by)
@@ -148,9 +145,12 @@ def end_remains(record: RunRecord, done: Rescue) -> None:
     for vhost in drop_left(attached) if attached is not None else ():
         done.say(f"deleted the virtual host {vhost} of run {record.run}.")
     # A run may have a second cluster beside its own, to which it moves.
-    for cluster in residue.recorded(record.state_dir):
+    clusters: list[AnyRecord] = [
+        *residue.recorded(record.state_dir), *compose_record.recorded(record.state_dir)
+    ]  # fmt: skip
+    for cluster in clusters:
         if ends_with_run(record, cluster):
-            remove_cluster(cluster)
+            end_cluster(cluster)
             done.say(f"ended the cluster of run {record.run}, ports from {cluster.ports.base}.")
     for server in redis_record.recorded(record.state_dir):
         if server.owner == record.runner and not server.kept and not record.is_running:

@@ -178,6 +178,6 @@ class RestartInOrder(Single):
         up_s = int(site.cluster.evaluate(self.first, "element(1, erlang:statistics(wall_clock))"))
         serving = site.cluster.evaluate(self.first, "rabbit:is_running()")
         greeting = probes.greet(site.cluster.addresses(self.first).direct)
-        waits = up_s / 1000 >= WAITS_S and serving == "false" and greeting == "refused"
+        waits = up_s / 1000 >= WAITS_S and serving == "false" and greeting in probes.SHUT
         evidence = {"dead": dead, "up_s": up_s / 1000, "serving": serving, "greeting": greeting}
         return Seen(all(dead.values()) and waits, evidence)

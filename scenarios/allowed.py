@@ -21,6 +21,7 @@ from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.cluster import ALL_POWERS
 from gameday.clusters.cluster_file import ClusterFile, read_file
 from gameday.clusters.commanded import CommandedCluster, address_of
+from gameday.clusters.compose import ComposeCluster
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.templates import Ready
 from gameday.contracts.model import Contract
@@ -131,7 +132,9 @@ def _refuse_strangers(played: list[Episode], nodes: tuple[str, ...], path: Path 
                     )
 
 
-def adapted_to(cluster: LocalCluster | AttachedCluster) -> Callable[[Fault], Fault]:
+def adapted_to(
+    cluster: LocalCluster | ComposeCluster | AttachedCluster,
+) -> Callable[[Fault], Fault]:
     """Return how faults are done on this cluster."""
     return Owner(cluster).adapted if isinstance(cluster, CommandedCluster) else as_it_is
 

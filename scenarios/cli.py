@@ -43,7 +43,9 @@ def run(
     ] = "smoke",
     scenario: Annotated[str | None, typer.Option(help="One scenario of the suite only.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Play this plan.json instead.")] = None,
-    cluster: Annotated[str, typer.Option(help="local, or attached (AMQP_URL).")] = "local",
+    cluster: Annotated[
+        str, typer.Option(help="local, compose (containers), or attached (AMQP_URL).")
+    ] = "local",
     cluster_file: arguments.ClusterFile = None,
     dry_run: arguments.DryRun = False,
     broker: arguments.Broker = None,
@@ -62,7 +64,7 @@ def run(
     from scenarios.several import play_all, wanted_runs  # noqa: PLC0415
 
     one_of("--suite", suite, ("smoke", "full", "nightly"))
-    one_of("--cluster", cluster, ("local", "attached"))
+    one_of("--cluster", cluster, ("local", "compose", "attached"))
     one_of("--broker-settings", broker_settings, ("tuned", "stock"))
     options = Options(
         suite=suite,  # type: ignore[arg-type]  # Checked above.

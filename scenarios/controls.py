@@ -20,6 +20,7 @@ from chaos.plan import Episode
 from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
+from gameday.clusters.compose import ComposeCluster
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
@@ -39,7 +40,7 @@ FAULT_S = 10.0
 class Controls:
     """The controls of one run."""
 
-    cluster: LocalCluster | AttachedCluster
+    cluster: LocalCluster | ComposeCluster | AttachedCluster
     broker: Broker | AttachedFacts
     vhost: str
     journal: Journal

@@ -13,6 +13,7 @@ from chaos.plan import Plan
 from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
+from gameday.clusters.compose import ComposeCluster
 from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract
 from gameday.errors import HarnessError
@@ -34,7 +35,7 @@ class Game:
 
     folder: Path
     contract: Contract
-    cluster: LocalCluster | AttachedCluster
+    cluster: LocalCluster | ComposeCluster | AttachedCluster
     broker: Broker | AttachedFacts
     vhost: str
     journal: Journal

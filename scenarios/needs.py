@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from chaos.plan import Plan
 from gameday.clusters import plugins
+from gameday.clusters.compose import ComposeCluster
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.settings import BrokerSettings
 from gameday.errors import PrepareError, UsageError
@@ -46,7 +47,7 @@ def with_needs(settings: BrokerSettings, needs: Needs) -> BrokerSettings:
     return replace(settings, plugins=(*settings.plugins, *more), advanced=advanced)
 
 
-def enable_other_flags(cluster: LocalCluster, needs: Needs) -> None:
+def enable_other_flags(cluster: LocalCluster | ComposeCluster, needs: Needs) -> None:
     """Enable every feature flag of a new cluster but those that the plan will enable."""
     if not needs.flags:
         return

@@ -10,7 +10,7 @@ from gameday.errors import UsageError
 Suite = Literal["smoke", "full", "nightly"]
 """What is played; `nightly` is the full suite of every system, and no run of its own."""
 
-ClusterKind = Literal["local", "attached"]
+ClusterKind = Literal["local", "compose", "attached"]
 SettingsChoice = Literal["tuned", "stock"]
 
 

@@ -28,6 +28,7 @@ from chaos.watchdog import guarded
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.clock import required_library
 from gameday.clusters.commanded import CommandedCluster
+from gameday.clusters.compose_images import find_images
 from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import find_release
 from gameday.contracts.load import Loaded, load
@@ -111,6 +112,8 @@ def loaded_of(options: Options) -> Loaded:
         find_release(options.broker)
         if clocks:
             required_library()
+    elif options.cluster == "compose":
+        find_images(options.broker)
     return Loaded(contract, loaded.values)
 
 

@@ -3,8 +3,8 @@
 What each try met goes into the journal; the check `secured` says whether that is what it should be.
 """
 
-from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.handshakes import client_connections, try_doors
+from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract
 from scenarios.game import Game
 
@@ -17,7 +17,7 @@ def is_asked(contract: Contract) -> bool:
 def note_secured(game: Game, at: str) -> None:
     """Try each node's doors, right and wrong, and journal what was met and how clients came."""
     cluster = game.cluster
-    if isinstance(cluster, AttachedCluster) or "tls" not in cluster.powers:
+    if not isinstance(cluster, LocalCluster) or "tls" not in cluster.powers:
         return
     if not is_asked(game.contract):
         return

@@ -1,7 +1,6 @@
 """The stage: the cluster that a run plays on, started for it, or attached to and left as it was."""
 
 import secrets
-import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,8 @@ from gameday.clusters.cluster import Door
 from gameday.clusters.cluster_file import ClusterFile
 from gameday.clusters.commanded import CommandedCluster, attach_by_file
 from gameday.clusters.commanded_facts import CommandedFacts
+from gameday.clusters.compose import ComposeCluster, start_composed
+from gameday.clusters.compose_images import find_images
 from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
 from gameday.contracts.model import Contract
@@ -49,7 +50,7 @@ class Stage:
     folder: Path
     state_dir: Path
     contract: Contract
-    cluster: LocalCluster | AttachedCluster
+    cluster: LocalCluster | ComposeCluster | AttachedCluster
     broker: Broker | AttachedFacts
     vhost: str
     targets: tuple[Target, ...]
@@ -83,25 +84,38 @@ def open_stage(
         return _commanded(stack, contract, options, file, folder, state_dir, vhost, interrupts)
     if options.cluster == "attached":
         return _attached(stack, contract, folder, state_dir, vhost, interrupts)
-    version = find_release(options.broker).version
-    settings = with_needs(broker_settings(contract, version, options.broker_settings), needs)
-    cluster = start_local(
-        settings, broker=options.broker, nodes=contract.nodes, state_dir=state_dir,
-        clocks=needs.clocks, tls=options.tls, progress=screen.step,
-    )  # fmt: skip
+    cluster = _started(contract, options, state_dir, needs, screen)
     stack.callback(_close, cluster, folder, interrupts, screen)
     enable_other_flags(cluster, needs)
     user = _clients(cluster, vhost)
     doors = {role: _targets(cluster, vhost, user, door) for role, door in DOORS.items()}
     base = cluster.record.ports.base
     return Stage(
-        f"local-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost,
+        f"{options.cluster}-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost,
         _targets(cluster, vhost, user), doors, base, interrupts,
         secrets=frozenset({cluster.password, user[1]}), clients=user,
     )  # fmt: skip
 
 
-def _clients(cluster: LocalCluster, vhost: str) -> tuple[str, str]:
+def _started(
+    contract: Contract, options: Options, state_dir: Path, needs: Needs, screen: Screen
+) -> LocalCluster | ComposeCluster:
+    """Start the cluster that was asked for, with the contract's settings for its version."""
+    composed = options.cluster == "compose"
+    images = find_images(options.broker) if composed else None
+    version = images.version if images else find_release(options.broker).version
+    settings = with_needs(broker_settings(contract, version, options.broker_settings), needs)
+    if images:
+        return start_composed(
+            settings, images, nodes=contract.nodes, state_dir=state_dir, progress=screen.step
+        )
+    return start_local(
+        settings, broker=options.broker, nodes=contract.nodes, state_dir=state_dir,
+        clocks=needs.clocks, tls=options.tls, progress=screen.step,
+    )  # fmt: skip
+
+
+def _clients(cluster: LocalCluster | ComposeCluster, vhost: str) -> tuple[str, str]:
     """Make the virtual host, and a user for the clients alone; return its name and password.
 
     So an operator's mistake with their user is felt by them, and not by whoever is to heal it.
@@ -170,16 +184,20 @@ def on_allowed(stage: Stage, found: Allowed) -> Stage:
 
 
 def _targets(
-    cluster: LocalCluster, vhost: str, user: tuple[str, str], door: Door = "clients"
+    cluster: LocalCluster | ComposeCluster,
+    vhost: str,
+    user: tuple[str, str],
+    door: Door = "clients",
 ) -> tuple[Target, ...]:
     """Return where clients connect that come by a door, and as whom."""
     return tuple(Target(node, cluster.amqp_url(node, vhost, door, user)) for node in cluster.nodes)
 
 
-def _close(cluster: LocalCluster, folder: Path, interrupts: Interrupts, screen: Screen) -> None:
+def _close(
+    cluster: LocalCluster | ComposeCluster, folder: Path, interrupts: Interrupts, screen: Screen
+) -> None:
     """Keep what the nodes logged, and end the cluster, whatever signals come meanwhile."""
     with interrupts.shielded():
         screen.step("stopping the cluster")
-        for path in sorted(cluster.record.logs.glob("*.log")):
-            shutil.copyfile(path, folder / "logs" / f"broker-{path.name}")
+        cluster.keep_logs(folder / "logs")
         cluster.close()

@@ -1,6 +1,7 @@
 """Writing down what a run is, before it begins: its manifest."""
 
 from chaos.plan import Plan
+from gameday.clusters.compose import ComposeCluster
 from gameday.clusters.local import LocalCluster
 from gameday.contracts.model import Contract
 from gameday.history.folder import build_manifest, write_manifest
@@ -21,7 +22,7 @@ def write_manifest_of(stage: Stage, contract: Contract, options: Options, plan: 
         "nodes": list(cluster.nodes),
         "powers": sorted(cluster.powers),
     }
-    local = options.cluster == "local"
+    local = options.cluster != "attached"
     manifest = build_manifest(
         stage.folder,
         contract,
@@ -41,6 +42,6 @@ def write_manifest_of(stage: Stage, contract: Contract, options: Options, plan: 
 
 
 def _erlang(stage: Stage) -> str:
-    if isinstance(stage.cluster, LocalCluster):
+    if isinstance(stage.cluster, LocalCluster | ComposeCluster):
         return stage.cluster.evaluate("r1", "erlang:system_info(otp_release)").strip('"')
     return str(stage.cluster.management().get("/api/overview")["erlang_version"])

@@ -170,6 +170,9 @@ class NodeControl(Protocol):
     def resume(self, node: str) -> None:
         """Let a suspended node go on; harmless when it was not suspended."""
 
+    def is_suspended(self, node: str) -> bool:
+        """Whether the node is there and stands still."""
+
     def process_id(self, node: str) -> int | None:
         """Return the node's process id, none when it is not running."""
 

@@ -12,9 +12,12 @@ import re
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import partial
 from importlib import resources
+from pathlib import Path
 from typing import IO
 
 from gameday.clusters import epmd, tls
@@ -24,8 +27,10 @@ from gameday.clusters.management import Management
 from gameday.clusters.ports import LOOPBACK
 from gameday.clusters.processes import clean_environment, tail
 from gameday.clusters.record import ClusterRecord
+from gameday.clusters.settings import BrokerSettings
 from gameday.errors import HarnessError, UnansweredError
 
+SCRIPT = "control.escript"
 START_LIMIT_S = 20.0
 QUIET = "+S 1:1 +SDio 1 +A 1 +sbwt none +sbwtdcpu none +sbwtdio none -start_epmd false"
 UNANSWERED = re.compile(r"^error: \{erpc,(timeout|noconnection)\}")
@@ -52,11 +57,30 @@ def tool_environment(record: ClusterRecord) -> dict[str, str]:
     }
 
 
+Launch = Callable[[str], tuple[list[str], dict[str, str]]]
+"""From the control process's Erlang name: the command that starts it, and its environment."""
+
+
+def launch_here(record: ClusterRecord, name: str) -> tuple[list[str], dict[str, str]]:
+    """Return how a local cluster's control process is started."""
+    script = record.folder / SCRIPT
+    script.write_bytes(resources.files("gameday.clusters").joinpath(SCRIPT).read_bytes())
+    words = [*record.release.enter(record.folder), "escript", record.inside(script), name]
+    flags = " ".join((erlang_flags(record.settings), *tls.erlang_words(record, CONTROL)))
+    return words, {**tool_environment(record), "ERL_FLAGS": flags}
+
+
+def erlang_flags(settings: BrokerSettings) -> str:
+    """Return the flags of a control process: quiet, and with the nodes' own tick time."""
+    return f"{QUIET} -kernel net_ticktime {settings.net_ticktime_s}"
+
+
 class ErlangControl:
     """One hidden Erlang node, spoken to line by line."""
 
-    def __init__(self, record: ClusterRecord) -> None:
-        self._record = record
+    def __init__(self, log: Path, launch: Launch) -> None:
+        self._log = log
+        self._launch = launch
         self._waiting: dict[str, Future[str]] = {}
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -106,20 +130,15 @@ class ErlangControl:
 
     def _start(self) -> None:
         """Start the Erlang node and wait until it takes requests."""
-        record = self._record
-        script = record.folder / "control.escript"
-        source = resources.files("gameday.clusters").joinpath("control.escript")
-        script.write_bytes(source.read_bytes())
         ready: Future[str] = Future()
         # Its own table: the reader of a process that died fails the requests of that one only.
         self._waiting = {"ready": ready}
-        ticktime = f"-kernel net_ticktime {record.settings.net_ticktime_s}"
-        flags = " ".join((QUIET, ticktime, *tls.erlang_words(record, CONTROL)))
         name = f"ctl{os.getpid()}x{os.urandom(3).hex()}@{CONTROL_HOST}"
-        with (record.logs / "control.log").open("ab") as log:
+        command, environment = self._launch(name)
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*record.release.enter(record.folder), "escript", record.inside(script), name],
-                env={**tool_environment(record), "ERL_FLAGS": flags},
+                command,
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -137,7 +156,7 @@ class ErlangControl:
 
     def _log_tail(self) -> str:
         """Return the end of what the Erlang node complained about."""
-        return tail(self._record.logs / "control.log")
+        return tail(self._log)
 
 
 def _hand_out(pipe: IO[bytes], waiting: dict[str, Future[str]]) -> None:
@@ -170,7 +189,7 @@ class LocalControl:
 
     def __init__(self, record: ClusterRecord) -> None:
         self._record = record
-        self._erlang = ErlangControl(record)
+        self._erlang = ErlangControl(record.logs / "control.log", partial(launch_here, record))
 
     def evaluate(self, node: str, expression: str, *, timeout_s: float = 10) -> str:
         """Evaluate an Erlang expression on the node and return the value's text."""

@@ -17,6 +17,7 @@ from gameday.clusters.processes import (
     ProcessRef,
     clean_environment,
     is_alive,
+    is_suspended,
     kill,
     send_signal,
     spawn,
@@ -149,6 +150,11 @@ class LocalNodes:
         """Let a suspended node go on; harmless when it was not suspended."""
         send_signal(self._living(node), signal.SIGCONT)
 
+    def is_suspended(self, node: str) -> bool:
+        """Whether the node's process is suspended."""
+        process = self._record.process(node)
+        return process is not None and is_suspended(process)
+
     def process_id(self, node: str) -> int | None:
         """Return the node's process id, none when it is not running."""
         process = self._record.process(node)
@@ -179,6 +185,11 @@ class LocalNodes:
     def clock_offset_s(self, node: str) -> float:
         """Return how far ahead the node's time of day was told to be."""
         return clock.offset_s(self._record, node)
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy what each process of the cluster logged into a folder."""
+        for path in sorted(self._record.logs.glob("*.log")):
+            shutil.copyfile(path, folder / f"broker-{path.name}")
 
     def _stored(self, node: str) -> list[Path]:
         """Return the files and folders that a node keeps over a restart."""

@@ -31,15 +31,26 @@ class ProcessRef:
 
 def reference(pid: int) -> ProcessRef | None:
     """Return the living process with this id; a zombie is not alive."""
+    fields = _stat(pid)
+    if not fields or fields[0] in {"Z", "X"}:
+        return None
+    return ProcessRef(pid, int(fields[19]))
+
+
+def is_suspended(process: ProcessRef) -> bool:
+    """Whether exactly this process is there, stopped by a signal."""
+    fields = _stat(process.pid)
+    return bool(fields) and fields[0] == "T" and int(fields[19]) == process.start_ticks
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what the system says of a process after its name, nothing when it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
+        return []
     # The second field, the name in brackets, may hold anything, brackets and spaces included.
-    fields = stat.rpartition(")")[2].split()
-    if fields[0] in {"Z", "X"}:
-        return None
-    return ProcessRef(pid, int(fields[19]))
+    return stat.rpartition(")")[2].split()
 
 
 def is_alive(process: ProcessRef) -> bool:

@@ -24,8 +24,46 @@ from gameday.errors import HarnessError
 FILE_NAME = "cluster.json"
 
 
+class Notes:
+    """What every record of a cluster keeps in files of its own, below its folder."""
+
+    folder: Path
+
+    @property
+    def logs(self) -> Path:
+        """What the processes print and log."""
+        return self.folder / "logs"
+
+    @property
+    def password(self) -> str:
+        """The administrator's password."""
+        return read_text(self.folder / "password")
+
+    def remember(self, name: str, process: ProcessRef) -> None:
+        """Note which process now plays a part."""
+        replace(self._process_file(name), json.dumps(dataclasses.asdict(process)))
+
+    def process(self, name: str) -> ProcessRef | None:
+        """Return the process that last played a part, living or dead."""
+        path = self._process_file(name)
+        return ProcessRef(**json.loads(path.read_text())) if path.exists() else None
+
+    def _process_file(self, name: str) -> Path:
+        """Return where a part's process is noted."""
+        return self.folder / "processes" / f"{name}.json"
+
+    def read_value(self, name: str) -> Any:
+        """Return a value that some process of ours noted, none when there is none."""
+        path = self.folder / f"{name}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def note_value(self, name: str, value: object) -> None:
+        """Note a value for whoever comes after us."""
+        replace(self.folder / f"{name}.json", json.dumps(value))
+
+
 @dataclass(frozen=True)
-class ClusterRecord:
+class ClusterRecord(Notes):
     """One cluster's unchanging facts, and the paths below its folder."""
 
     folder: Path
@@ -53,16 +91,6 @@ class ClusterRecord:
         """The processes' home, which holds the Erlang cookie."""
         return self.folder / "home"
 
-    @property
-    def logs(self) -> Path:
-        """What the processes print and log."""
-        return self.folder / "logs"
-
-    @property
-    def password(self) -> str:
-        """The administrator's password."""
-        return read_text(self.folder / "password")
-
     def inside(self, path: Path) -> str:
         """Return a path of this folder as the broker's processes see it."""
         return self.release.inside(self.folder, path)
@@ -71,28 +99,6 @@ class ClusterRecord:
         """Write `cluster.json`."""
         values = dataclasses.asdict(self)
         replace(self.folder / FILE_NAME, json.dumps(values, default=str, indent=2))
-
-    def remember(self, name: str, process: ProcessRef) -> None:
-        """Note which process now plays a part."""
-        replace(self._process_file(name), json.dumps(dataclasses.asdict(process)))
-
-    def process(self, name: str) -> ProcessRef | None:
-        """Return the process that last played a part, living or dead."""
-        path = self._process_file(name)
-        return ProcessRef(**json.loads(path.read_text())) if path.exists() else None
-
-    def _process_file(self, name: str) -> Path:
-        """Return where a part's process is noted."""
-        return self.folder / "processes" / f"{name}.json"
-
-    def read_value(self, name: str) -> Any:
-        """Return a value that some process of ours noted, none when there is none."""
-        path = self.folder / f"{name}.json"
-        return json.loads(path.read_text()) if path.exists() else None
-
-    def note_value(self, name: str, value: object) -> None:
-        """Note a value for whoever comes after us."""
-        replace(self.folder / f"{name}.json", json.dumps(value))
 
 
 def cluster_folder(state_dir: Path, port_base: int) -> Path:
