@@ -6,6 +6,7 @@ was met. Where nothing at all was confirmed meanwhile, a further fault would pro
 """
 
 from chaos.plan import Episode
+from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
 from gameday.clusters.leaders import move_leaders
 from gameday.clusters.wait import NotYet, wait_until
@@ -31,7 +32,7 @@ def take_places(game: Game, episode: Episode) -> str:
     Raises `StoodStillError` when the leaders cannot be moved and nothing is confirmed either.
     """
     confirmed = game.board.total("confirmed")
-    moves = isinstance(game.broker, Broker)
+    moves = not isinstance(game.broker, AttachedFacts)
     victim = victim_of(game, episode) if moves else _named(game, episode) or _leader(game)
     game.board.tell("publisher", "rebalance")
     game.board.tell("worker", "rebalance")
@@ -61,7 +62,7 @@ def aim_controls(game: Game) -> None:
 
     Only where leaders cannot be moved: elsewhere the plan decided it beforehand.
     """
-    if game.controls.transient_node is not None and not isinstance(game.broker, Broker):
+    if game.controls.transient_node is not None and isinstance(game.broker, AttachedFacts):
         game.controls.transient_node = _leader(game)
 
 
