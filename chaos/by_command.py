@@ -51,7 +51,9 @@ PROOFS: dict[str, str] = {
 """What is looked for from outside while the fault is in force, in words."""
 
 HEALED: dict[str, str] = {
-    **dict.fromkeys(PROOFS, "every node answers AMQP and sees every node run, without a partition"),
+    **dict.fromkeys(
+        PROOFS, "every node answers AMQP and sees every node run, without a partition, for seconds"
+    ),
     "disk_alarm": "every node answers, none knows the alarm, and the limit is as before",
     "memory_alarm": "every node answers, none knows the alarm, and the limit is as before",
 }

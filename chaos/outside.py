@@ -24,7 +24,9 @@ from gameday.clusters.wait import NotYet, wait_until
 
 ASK_WITHIN_S = 2.0
 AGE_S = 6.0
-"""How long a cluster must look whole: the API says of partitions what was so 5 s ago."""
+"""How long a cluster must look whole where a partition may stay: that is told up to 5 s late."""
+BOOTED_S = 2.0
+"""The same otherwise: the API calls a node running, and it takes clients, when it is about to."""
 
 NO_ANSWER = "its own node does not answer"
 

@@ -13,6 +13,7 @@ from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.templates import Ready, from_json
 
 WITHIN_S = 120
+AGES_S = {"pause": outside.AGE_S}
 NEAR = 0.01
 """By how much a limit may differ from what it was: fractions are rounded to bytes."""
 
@@ -48,7 +49,7 @@ def healed(cluster: Target, values: Values) -> Seen:
         return _limits_back(target, template.removesuffix("_alarm"), values["limits"])
     if not values.get("links"):
         # A pause may leave a partition noted, which is told seconds later.
-        return outside.whole(target, for_s=outside.AGE_S if template == "pause" else 0)
+        return outside.whole(target, for_s=AGES_S.get(template, outside.BOOTED_S))
     links = [(str(source), str(peer)) for source, peer in values["links"]]
     answers = outside.over_links(target, links, values["vhost"])
     if any(answer != probes.ANSWERED for answer in answers.values()):

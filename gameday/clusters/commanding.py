@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -26,10 +26,13 @@ NOTE = "command.json"
 TOLD_CHARACTERS = 400
 
 
-def run(command: Ready, folder: Path, note: Path, without: Collection[str] = ()) -> str:
-    """Run a command to its end, and return what it printed; late or failed is an error."""
+def run(command: Ready, folder: Path, note: Path, without: Sequence[str] = ()) -> str:
+    """Run a command to its end, and return what it printed; late or failed is an error.
+
+    The variables of `without` are not handed on; the last one's value, a password, is masked.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in without}
-    hidden = [os.environ[name] for name in without if os.environ.get(name)]
+    hidden = [os.environ[name] for name in without[-1:] if os.environ.get(name)]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
         given.write((command.input or "").encode())
         given.seek(0)
@@ -74,7 +77,7 @@ def _printed(output: IO[bytes], hidden: Sequence[str]) -> str:
 
 
 def run_all(
-    commands: Sequence[Ready], folder: Path, note: Path, without: Collection[str] = ()
+    commands: Sequence[Ready], folder: Path, note: Path, without: Sequence[str] = ()
 ) -> None:
     """Run commands one after another; one failure stops none, and all are told."""
     failures = []

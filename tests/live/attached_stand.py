@@ -25,10 +25,16 @@ ROOT = Path(__file__).parents[2]
 TOOL = Path(__file__).parent / "owner.py"
 USER, PASSWORD = "GAMEDAY_TEST_ATTACHED_USER", "GAMEDAY_TEST_ATTACHED_PASSWORD"
 
+SIGNALS = {
+    "kill": ("KILL", None),
+    "pause": ("STOP", "CONT"),
+}
+"""What is done by a signal, as an owner would: quicker than any tool, so that a pause is short."""
+
 TEMPLATES = {
-    "kill": ("kill {node}", "start {node}"),
+    "kill": ("", "start {node}"),
     "stop": ("stop {node}", "start {node}"),
-    "pause": ("pause {node}", "resume {node}"),
+    "pause": ("", ""),
     "stop_app": ("ctl {node} stop_app", "ctl {node} start_app"),
     "isolate_reset": ("reset {node} {peers}", "mend {node} {peers}"),
     "isolate_silent": ("silent {node} {peers}", "mend {node} {peers}"),
@@ -139,13 +145,15 @@ def write_file(
             f"    management: http://{about.management}",
         ]
     lines.append("faults:")
-    for fault, (apply, revert) in TEMPLATES.items():
-        if fault not in without:
-            lines += [
-                f"  {fault}:",
-                f'    apply: "{sshd.words} {tool} {apply}"',
-                f'    revert: "{sshd.words} {tool} {revert}"',
-            ]
+    for fault, given in TEMPLATES.items():
+        signals = SIGNALS.get(fault, (None, None))
+        told = [
+            f"kill -{name} $(cat {record.folder}/nodes/{{node}}.pid)" if name else f"{tool} {words}"
+            for name, words in zip(signals, given, strict=True)
+        ]
+        lines += [f"  {fault}:"] if fault not in without else []
+        for way, words in zip(("apply", "revert"), told, strict=True):
+            lines += [f'    {way}: "{sshd.words} {words}"'] if fault not in without else []
     path.write_text("\n".join(lines) + "\n")
     return path
 

@@ -23,8 +23,8 @@ def act(cluster: LocalCluster, verb: str, node: str, words: list[str]) -> None:
     if verb == "start":
         if not cluster.is_running(node):
             cluster.start(node, wait=False)
-    elif verb in {"kill", "stop", "pause", "resume"}:
-        getattr(cluster, verb)(node)
+    elif verb == "stop":
+        cluster.stop(node)
     elif verb in {"reset", "silent"}:
         cluster.cut(links(node, words[0].split(",")), verb)
     elif verb == "mend":

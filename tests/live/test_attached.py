@@ -119,7 +119,6 @@ def wants_no_memory(cluster: LocalCluster) -> bool:
 FAULTS = [
     pytest.param(KillNode("r2"), is_gone, id="kill"),
     pytest.param(PauseNode("r2"), is_suspended, id="pause"),
-    pytest.param(DiskAlarm("r2"), wants_more_disk, id="disk"),
     pytest.param(StopNode("r2"), is_gone, id="stop", marks=nightly),
     pytest.param(StopApp("r2"), has_no_application, id="app", marks=nightly),
     pytest.param(MemoryAlarm("r2"), wants_no_memory, id="memory", marks=nightly),
@@ -143,7 +142,7 @@ def test_owner_s_commands_break_and_mend(
     assert steps_of(owned.site) == WHOLE
     assert verify(owned.site.journal.path) == []
     assert not in_force(cluster)
-    assert Broker(cluster).problems() == []
+    Broker(cluster).wait_healthy(5)
     assert CommandedFacts(owned.site.cluster).problems() == []  # type: ignore[arg-type]
 
 
@@ -152,11 +151,13 @@ def test_intent_holds_all_that_undoing_needs(owned: Owned) -> None:
     before = limits.disk_free_limit(owned.cluster, "r2")
 
     with Together((DiskAlarm("r2"),)).inject(owned.site):
+        assert wants_more_disk(owned.cluster)
         intent = lines_of(owned.site)[0]
         [command] = intent["revert"]["values"]["commands"]
 
     assert intent["step"] == "intent"
     assert command["argv"][-2:] == ["set_disk_free_limit", str(before)]
+    assert steps_of(owned.site) == WHOLE
     assert evidence(owned.site, "observed")["alarms"]["r3"] == ["disk on r2"]
     assert limits.disk_free_limit(owned.cluster, "r2") == before
     assert owned.cluster.password not in owned.site.journal.path.read_text()
@@ -205,6 +206,7 @@ def test_file_about_another_node_is_refused(owned: Owned, tmp_path: Path) -> Non
         attach_by_file(read_file(owned.file), owned.file, tmp_path)
 
 
+@nightly
 def test_nothing_is_open_after_a_command_that_fails(owned: Owned) -> None:
     """A fault whose command fails half way is undone all the same."""
     text = owned.file.read_text()
