@@ -17,6 +17,7 @@ from chaos.access import (
 )
 from chaos.administration import DisablePlugin, EnableFeature, ImportDefinitions
 from chaos.alarms import DiskAlarm, MemoryAlarm
+from chaos.balancing import RestartBalancer
 from chaos.clients import KillClient, SignalClient
 from chaos.clock import JumpClock
 from chaos.degraded import FlapLinks, SlowLinks
@@ -99,6 +100,7 @@ KINDS: dict[str, type[Fault]] = {
     "replay": Replay,
     "wrong_name": WrongName,
     "rotate_credentials": RotateCredentials,
+    "restart_balancer": RestartBalancer,
 }
 
 POWERS: dict[str, str | None] = {
@@ -156,6 +158,7 @@ POWERS: dict[str, str | None] = {
     "replay": None,
     "wrong_name": "client_link",
     "rotate_credentials": "operate",
+    "restart_balancer": "balancer",
 }
 """Which power the cluster must have for a kind; a cluster without it ends *not tested*."""
 

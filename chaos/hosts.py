@@ -5,7 +5,7 @@ name for the broker is one that nobody knows, or its password was changed at the
 told it. `gameday/clusters/diagnosis.py` has the probes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -24,7 +24,7 @@ NOBODY = "rabbitmq.invalid"
 def door_of(site: Site, node: str) -> Door:
     """Return what the host knows while its credentials are the rotated ones' predecessors."""
     address = site.cluster.addresses(node).client
-    return Door(address.host, address.port, USER, site.vhost, BEFORE)
+    return Door(address.host, address.port, USER, site.vhost, BEFORE, address.authority)
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,6 @@ class RotateCredentials(Single):
     def observe(self, site: Site) -> Seen:
         """See the old password refused, and the new one accepted."""
         old = door_of(site, self.node)
-        new = Door(old.host, old.port, old.username, old.vhost, AFTER)
+        new = replace(old, password=AFTER)
         answers = {"old": log_in(old), "new": log_in(new)}
         return Seen(answers == {"old": REFUSED, "new": ACCEPTED}, answers)

@@ -9,6 +9,7 @@ import signal
 
 from chaos import (
     probes,
+    undo_balancing,
     undo_clients,
     undo_clock,
     undo_commands,
@@ -110,6 +111,7 @@ RECIPES: dict[str, Recipe] = {
     "restore_disk_limits": Recipe(restore_disk_limits, disks_quiet, 30, restore_disk_limits),
     "restore_watermarks": Recipe(restore_watermarks, memories_quiet, 30, restore_watermarks),
     "resume_process": Recipe(resume_process, process_goes_on, 5, resume_process, alone=let_go_on),
+    **undo_balancing.RECIPES,
     **undo_clock.RECIPES,
     **undo_commands.RECIPES,
     **undo_hosts.RECIPES,

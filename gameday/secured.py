@@ -47,6 +47,16 @@ def dial(
         raise
 
 
+def options(authority: str | None, host: str) -> Any:
+    """Return pika's options of TLS to a server of this name; none without an authority."""
+    return None if authority is None else pika.SSLOptions(trusting(authority), host)
+
+
+def authority_in(url: str) -> str | None:
+    """Return the authority's file that a URL names."""
+    return _parted(url)[1].get(AUTHORITY)
+
+
 def client_hello(host: str) -> bytes:
     """Return the first bytes that a client of TLS sends: whoever speaks it answers them."""
     sent = ssl.MemoryBIO()

@@ -33,6 +33,7 @@ PROBES: tuple[Probe, ...] = (
     programs.docker,
     programs.redis,
     programs.libfaketime,
+    programs.haproxy,
 )
 """In the order of the table: first what a game day needs, then what more would allow."""
 

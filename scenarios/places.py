@@ -11,6 +11,7 @@ from gameday.clusters.broker import Broker
 from gameday.clusters.leaders import move_leaders
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
+from scenarios.balancing import clients_on, is_balanced
 from scenarios.game import Game
 
 LEADERS_WITHIN_S = 25.0
@@ -34,8 +35,9 @@ def take_places(game: Game, episode: Episode) -> str:
     confirmed = game.board.total("confirmed")
     moves = not isinstance(game.broker, AttachedFacts)
     victim = victim_of(game, episode) if moves else _named(game, episode) or _leader(game)
-    game.board.tell("publisher", "rebalance")
-    game.board.tell("worker", "rebalance")
+    if not is_balanced(game):  # Behind a balancer nobody chooses his node, and nobody moves.
+        game.board.tell("publisher", "rebalance")
+        game.board.tell("worker", "rebalance")
     if moves:
         victim = _with_leaders(game, victim, confirmed)
     try:
@@ -104,7 +106,7 @@ def victim_of(game: Game, episode: Episode) -> str:
     """Return the node that shall lead: the plan's, else another one for each episode.
 
     A follower that the plan names by its node shall not lead; a main queue with one copy has its
-    node for a victim each time.
+    node for a victim each time. Behind a balancer it is one that was given clients of that queue.
     """
     named = _named(game, episode)
     if named is not None:
@@ -112,6 +114,8 @@ def victim_of(game: Game, episode: Episode) -> str:
     followers = _followers(episode)
     order = [each.id for each in game.plan.episodes]
     able = [node for node in game.cluster.nodes if node not in followers]
+    if is_balanced(game):
+        able = [node for node in able if all(on_node(game, node))] or able
     if game.alone.get(game.main_queue) in able:
         return game.alone[game.main_queue]
     return able[order.index(episode.id) % len(able)]
@@ -134,7 +138,7 @@ def _in_place(game: Game, victim: str) -> bool | NotYet:
     wanted = sum(each.pool for each in game.contract.producers)
     connected = game.board.total("connected")
     # a pool spreads over the nodes: one fewer than an even share is as good as it gets after a kill
-    share = max(1, wanted // len(game.cluster.nodes) - 1)
+    share = 1 if is_balanced(game) else max(1, wanted // len(game.cluster.nodes) - 1)
     if publishing >= share and consuming >= 1 and connected == wanted:
         return True
     return NotYet(
@@ -145,6 +149,8 @@ def _in_place(game: Game, victim: str) -> bool | NotYet:
 
 def on_node(game: Game, node: str) -> tuple[int, int]:
     """Count the main queue's publishing connections and consumers on a node."""
+    if is_balanced(game):
+        return clients_on(game, node)
     publishing = sum(
         each.report.get("nodes", []).count(node) for each in game.board.callers("publisher")
     )

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from gameday.clusters.balancer import find_haproxy
 from gameday.clusters.clock import find_library
 from gameday.clusters.release import Release, find_release
 from gameday.clusters.toxiproxy import find_binary
@@ -142,3 +143,15 @@ def redis() -> Finding:
     if version is None:
         return optional("Redis", "not found", "Only `gameday migrate` needs it: make setup.")
     return ready("Redis", version.split(" sha=")[0])
+
+
+def haproxy() -> Finding:
+    """Find what stands before the nodes of a contract with `behind: haproxy`."""
+    try:
+        program = find_haproxy()
+    except UsageError:
+        return optional("HAProxy", "not found", "Only `behind: haproxy` needs it: make setup.")
+    version = answer([str(program), "-v"])
+    if version is None:
+        return missing("HAProxy", f"{program} does not run", "Install it anew: make setup.")
+    return ready("HAProxy", f"{program}, {version.partition(' - ')[0]}")

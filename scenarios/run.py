@@ -26,6 +26,7 @@ from chaos.redaction import Redactor
 from chaos.revert import NotRestoredError
 from chaos.watchdog import guarded
 from gameday.clusters.attached_facts import AttachedFacts
+from gameday.clusters.balancer import find_haproxy
 from gameday.clusters.clock import required_library
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.compose_images import find_images
@@ -110,6 +111,8 @@ def loaded_of(options: Options) -> Loaded:
     file_of(options)
     if options.cluster == "local":
         find_release(options.broker)
+        if contract.behind is not None:
+            find_haproxy()
         if clocks:
             required_library()
     elif options.cluster == "compose":

@@ -11,6 +11,7 @@ from chaos.guard import allow
 from chaos.interrupts import Interrupts
 from gameday.clusters.attached import AttachedCluster, attach
 from gameday.clusters.attached_facts import AttachedFacts
+from gameday.clusters.balancer import BALANCER
 from gameday.clusters.broker import Broker, clients_user
 from gameday.clusters.cluster import Door
 from gameday.clusters.cluster_file import ClusterFile
@@ -111,7 +112,8 @@ def _started(
         )
     return start_local(
         settings, broker=options.broker, nodes=contract.nodes, state_dir=state_dir,
-        clocks=needs.clocks, tls=options.tls, progress=screen.step,
+        clocks=needs.clocks, tls=options.tls, balancer=contract.behind is not None,
+        progress=screen.step,
     )  # fmt: skip
 
 
@@ -190,6 +192,8 @@ def _targets(
     door: Door = "clients",
 ) -> tuple[Target, ...]:
     """Return where clients connect that come by a door, and as whom."""
+    if isinstance(cluster, LocalCluster) and "balancer" in cluster.powers:
+        return (Target(BALANCER, cluster.balanced_url(vhost, door, user)),)
     return tuple(Target(node, cluster.amqp_url(node, vhost, door, user)) for node in cluster.nodes)
 
 

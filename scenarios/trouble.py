@@ -8,6 +8,7 @@ from chaos.plan import FILE_NAME, Episode, Plan, resolve
 from chaos.stop import refuse_beyond_budget
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError, UnansweredError
+from scenarios.balancing import KILLS, await_balancer, note_balanced
 from scenarios.diagnosing import note_diagnosis
 from scenarios.game import Game
 from scenarios.places import StoodStillError, on_node, take_places
@@ -26,6 +27,7 @@ def trouble(game: Game) -> None:
     game.phase("trouble", "begin")
     game.scaler.on()
     note_secured(game, "before")
+    note_balanced(game, "before")
     begun = game.screen.now()
     for episode in game.plan.episodes:
         at_s = game.screen.now() - begun
@@ -35,6 +37,7 @@ def trouble(game: Game) -> None:
             _cut_short(game, episode, str(error))
             break
         game.plan.save(game.folder / FILE_NAME)
+    note_balanced(game, "after")
     game.phase("trouble", "end")
 
 
@@ -91,6 +94,9 @@ def _break(game: Game, episode: Episode) -> None:
     game.screen.fault(episode.name)
     site = game.site.for_episode(episode.id, episode.lasts_s)
     with episode.fault().inject(site):
+        killed = [entry.target for entry in episode.faults if entry.kind in KILLS]
+        if killed:
+            await_balancer(game, episode.id, frozenset(filter(None, killed)))
         note_diagnosis(game, episode, "during")
         game.screen.wait(episode.for_s, episode.name, game.watch_crew)
     game.screen.fault(None)
@@ -99,6 +105,7 @@ def _break(game: Game, episode: Episode) -> None:
 def _recover(game: Game, episode: Episode) -> None:
     """Wait until the cluster is healthy, give the clients their time, and compare."""
     game.broker.wait_healthy(HEALTHY_WITHIN_S)
+    await_balancer(game, episode.id, frozenset())
     note_diagnosis(game, episode, "after")
     game.controls.after(episode)
     game.watch_crew()

@@ -10,7 +10,7 @@ set -euo pipefail
 
 policy=/usr/sbin/policy-rc.d
 mark='# Put here by gameday: no service starts while its set-up installs packages.'
-units=(rabbitmq-server.service epmd.service epmd.socket)
+units=(haproxy.service rabbitmq-server.service epmd.service epmd.socket)
 standins=
 placed=
 masked=

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes this machine ready: a virtual environment, RabbitMQ, Redis, libfaketime and Toxiproxy. Safe
+# Makes this machine ready: a virtual environment, RabbitMQ, Redis, libfaketime, HAProxy
+# and Toxiproxy. Safe
 # to run again and twice at once; says one line a step, and nothing where nothing is to do. Starts
 # no broker.
 set -euo pipefail
@@ -17,5 +18,6 @@ fi
 scripts/setup_rabbitmq.sh
 scripts/setup_redis.sh
 scripts/setup_faketime.sh
+scripts/setup_haproxy.sh
 scripts/setup_toxiproxy.sh
 scripts/setup_python.sh

@@ -52,6 +52,8 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "diagnosis": {},
     "first_moves": {},
     "secured": {},
+    "balanced": {},
+    "keeps_serving": {"limit_s": 7.5, "fault_classes": ["outage"]},
     "postmortem": {"limit_s": 5.0},
     "subsystems": {},
     "effects": {"repeats": 5},
@@ -271,6 +273,8 @@ class Outage:
         for at, second in (("before", 15.0), ("after", END_S)):
             self.journal.add(ns(second), "secured", at=at, node="r1", doors=met_doors(),
                              connections={"tls": 6, "plain": 0})  # fmt: skip
+            self.journal.add(ns(second) + 1, "balanced", at=at, carried={"r1": 6},
+                             connected={"r1": 6})  # fmt: skip
         self._drain()
 
     def _diagnose(self, each: Trouble, at: str, time_ns: int, verdict: str) -> None:

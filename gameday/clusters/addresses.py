@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from gameday import secured
-from gameday.clusters.cluster import Address, Door, NodeAddresses
+from gameday.clusters.cluster import CLIENT_DOORS, Address, Door, NodeAddresses
 from gameday.clusters.inetrc import erlang_name
 from gameday.clusters.links import LocalLinks
 from gameday.clusters.ports import LOOPBACK
@@ -40,9 +40,18 @@ class LocalAddresses(LocalLinks):
         self, node: str, vhost: str, door: Door = "clients", user: tuple[str, str] | None = None
     ) -> str:
         """Return the URL by which clients reach the node, through Toxiproxy."""
-        name, password = user or (self.username, self.password)
+        own = user or (self.username, self.password)
+        return self.url_at(self.door_address(node, door), vhost, own)
+
+    def balanced_address(self, door: Door) -> Address:
+        """Return where the balancer takes one kind of clients, where there is one."""
+        port = self._record.ports.balanced(CLIENT_DOORS.index(door) + 1)
+        return Address(LOOPBACK, port, authority_of(self._record))
+
+    def url_at(self, where: Address, vhost: str, user: tuple[str, str]) -> str:
+        """Return the URL, password included, by which a user reaches an address."""
+        name, password = user
         credentials = f"{quote(name, safe='')}:{quote(password, safe='')}"
-        where = self.door_address(node, door)
         scheme, query = "amqp", ""
         if where.authority:
             scheme, query = "amqps", secured.query(where.authority)

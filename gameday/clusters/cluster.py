@@ -43,6 +43,7 @@ ALL_POWERS = frozenset(
         "jump_clock",
         "tls",
         "open_zones",
+        "balancer",
     },
 )
 """All that a cluster may be able to do to itself, and beside itself."""

@@ -33,6 +33,17 @@ def connections(cluster: ControlledCluster, vhost: str) -> dict[str, list[str]]:
     return {node: json.loads(cluster.evaluate(node, question)) for node in cluster.nodes}
 
 
+def count_named(
+    cluster: ControlledCluster, node: str, vhost: str, names: Iterable[str] = ("",)
+) -> int:
+    """Count a node's connections to a virtual host whose clients' names begin so."""
+    found = set()
+    for name in names:
+        mine = NAMED.format(vhost=binary(vhost), prefix=binary(name))
+        found |= set(json.loads(cluster.evaluate(node, TEXTS.format(pids=mine))))
+    return len(found)
+
+
 def close_connections(
     cluster: ControlledCluster, vhost: str, nodes: Iterable[str], prefix: str = ""
 ) -> None:

@@ -20,6 +20,7 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from gameday import secured
 from gameday.clusters.cluster import Http
 from gameday.clusters.management import ManagementError
 from gameday.errors import HarnessError
@@ -57,6 +58,8 @@ class Door:
     username: str
     vhost: str
     password: str = field(repr=False)
+    authority: str | None = None
+    """The file of the authority that vouches for the broker, where it speaks TLS."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def diagnose(door: Door, elsewhere: Http) -> Diagnosis:
     probes: dict[str, Any] = {"name": resolve(door.host)}
     if probes["name"] != "unknown":
         probes["connect"] = connect(door.host, door.port)
-        probes["handshake"] = shake_hands(door.host, door.port)
+        probes["handshake"] = shake_hands(door.host, door.port, authority=door.authority)
         if probes["handshake"] == START:
             probes["credentials"] = log_in(door)
     probes |= ask_elsewhere(elsewhere)
@@ -112,10 +115,12 @@ def connect(host: str, port: int) -> str:
         return REFUSED
 
 
-def shake_hands(host: str, port: int, greeting: bytes = GREETING) -> str:
+def shake_hands(
+    host: str, port: int, greeting: bytes = GREETING, authority: str | None = None
+) -> str:
     """Greet the broker and name its answer: `Connection.Start`, `AMQP`, or none."""
     try:
-        with socket.create_connection((host, port), WITHIN_S) as dialled:
+        with secured.dial(host, port, WITHIN_S, authority) as dialled:
             dialled.settimeout(WITHIN_S)
             dialled.sendall(greeting)
             return name_answer(dialled.recv(11))
@@ -141,7 +146,7 @@ def log_in(door: Door) -> str | None:
     parameters = pika.ConnectionParameters(
         door.host, door.port, door.vhost, pika.PlainCredentials(door.username, door.password),
         connection_attempts=1, socket_timeout=WITHIN_S, stack_timeout=2 * WITHIN_S,
-        blocked_connection_timeout=WITHIN_S,
+        blocked_connection_timeout=WITHIN_S, ssl_options=secured.options(door.authority, door.host),
     )  # fmt: skip
     try:
         pika.BlockingConnection(parameters).close()

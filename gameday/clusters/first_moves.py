@@ -5,7 +5,6 @@ and the command by which one verifies that the broker is back.
 """
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from gameday import secured
 from gameday.clusters.diagnosis import FOREIGN_GREETING, WITHIN_S, name_answer, shake_hands
 
 CHANGED_WITHIN_S = 1800.0
@@ -47,25 +47,25 @@ def disk(folder: Path) -> dict[str, Any]:
     return {"free_bytes": usage.free, "used_percent": round(share, 1)}
 
 
-def greetings(host: str, port: int) -> dict[str, Any]:
+def greetings(host: str, port: int, authority: str | None = None) -> dict[str, Any]:
     """Greet a broker in its own version, in another, and in the words of the runbook."""
     found: dict[str, Any] = {
-        "own_version": shake_hands(host, port),
-        "another_version": shake_hands(host, port, FOREIGN_GREETING),
+        "own_version": shake_hands(host, port, authority=authority),
+        "another_version": shake_hands(host, port, FOREIGN_GREETING, authority),
     }
     for shell in SHELLS:
         if shutil.which(shell):
-            found[f"runbook_in_{shell}"] = _as_in_the_runbook(shell, host, port)
+            found[f"runbook_in_{shell}"] = _as_in_the_runbook(shell, host, port, authority)
     return found
 
 
-def _as_in_the_runbook(shell: str, host: str, port: int) -> dict[str, str]:
+def _as_in_the_runbook(shell: str, host: str, port: int, authority: str | None) -> dict[str, str]:
     """Send what the runbook's `echo` prints in a shell, and return the first 4 bytes to come."""
     done = subprocess.run(
         [shell, "-c", RUNBOOK_GREETING], capture_output=True, timeout=5, check=True
     )
     try:
-        with socket.create_connection((host, port), WITHIN_S) as dialled:
+        with secured.dial(host, port, WITHIN_S, authority) as dialled:
             dialled.settimeout(WITHIN_S)
             dialled.sendall(done.stdout)
             data = dialled.recv(11)

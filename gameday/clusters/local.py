@@ -18,7 +18,7 @@ from itertools import permutations
 from pathlib import Path
 
 from gameday.clusters import epmd
-from gameday.clusters.addresses import LocalAddresses
+from gameday.clusters.balancer import LocalBalancer, find_haproxy
 from gameday.clusters.cluster import ALL_POWERS
 from gameday.clusters.control import LocalControl
 from gameday.clusters.limits import Limits, read_limits
@@ -55,7 +55,7 @@ def default_state_dir() -> Path:
     return Path(base) / "gameday"
 
 
-class LocalCluster(LocalNodes, LocalAddresses, LocalControl):
+class LocalCluster(LocalNodes, LocalBalancer, LocalControl):
     """A running local cluster, with every power; clocks only where its nodes were started so."""
 
     def __init__(self, record: ClusterRecord) -> None:
@@ -105,7 +105,10 @@ class LocalCluster(LocalNodes, LocalAddresses, LocalControl):
 
 def _cannot(record: ClusterRecord) -> set[str]:
     """Return the powers that a cluster lacks: not started for them, or not on this machine."""
-    able = {"jump_clock": record.clocks, "tls": record.tls, "open_zones": why_not() is None}
+    able = {
+        "jump_clock": record.clocks, "tls": record.tls, "balancer": record.balancer,
+        "open_zones": why_not() is None,
+    }  # fmt: skip
     return {power for power, is_able in able.items() if not is_able}
 
 
@@ -122,6 +125,7 @@ def local_cluster(
     nodes: int = len(NODES),
     clocks: bool = False,
     tls: bool = False,
+    balancer: bool = False,
     state_dir: Path | None = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[LocalCluster]:
@@ -132,6 +136,7 @@ def local_cluster(
         nodes=nodes,
         clocks=clocks,
         tls=tls,
+        balancer=balancer,
         state_dir=state_dir or default_state_dir(),
         progress=progress,
     )
@@ -150,6 +155,7 @@ def start_local(
     beside: int | None = None,
     clocks: bool = False,
     tls: bool = False,
+    balancer: bool = False,
     state_dir: Path,
     progress: Progress = lambda _: None,
 ) -> LocalCluster:
@@ -162,6 +168,8 @@ def start_local(
     state_dir = _usable(state_dir)
     release = broker if isinstance(broker, Release) else find_release(broker)
     toxiproxy = find_binary()
+    if balancer:
+        find_haproxy()
     claim = claim_block(
         state_dir, beside=beside, is_haunted=lambda base: _is_haunted(state_dir, base)
     )
@@ -177,7 +185,15 @@ def start_local(
         node_count=nodes,
         clocks=clocks,
         tls=tls,
+        balancer=balancer,
     )
+    return _begin(record, claim, definitions, progress)
+
+
+def _begin(
+    record: ClusterRecord, claim: Claim, definitions: Definitions | None, progress: Progress
+) -> LocalCluster:
+    """Start what a record says, and give the claim up: epmd holds the block then."""
     with ExitStack() as undo:
         undo.callback(claim.release)
         create_folder(record)
@@ -186,7 +202,7 @@ def start_local(
         record.save()
         cluster = LocalCluster(record)
         undo.callback(_give_up, cluster)
-        progress(f"RabbitMQ {release.version} on the ports from {claim.ports.base}")
+        progress(f"RabbitMQ {record.release.version} on the ports from {claim.ports.base}")
         _start_processes(cluster, claim, progress)
         undo.pop_all()
     claim.release()
@@ -241,6 +257,8 @@ def _start_processes(cluster: LocalCluster, claim: Claim, progress: Progress) ->
     epmd.start(cluster.record, claim.lock_descriptor)
     cluster.start_toxiproxy()
     _start_nodes(cluster, progress)
+    if cluster.record.balancer:
+        cluster.start_balancer(cluster.nodes)
     # Noted before anything can change them: whoever comes later restores these values.
     noted = {node: read_limits(cluster, node).as_json() for node in cluster.nodes}
     cluster.record.note_value(LIMITS, noted)

@@ -21,6 +21,7 @@ BLOCK_SIZE = 100
 CANDIDATES = range(28100, 30000, BLOCK_SIZE)
 """Where an unpinned cluster looks for a free block."""
 NODE_COUNT = 3
+BALANCED_DOORS = 5
 LOOPBACK = "127.0.0.1"
 VARIABLE = "GAMEDAY_PORT_BASE"
 
@@ -85,6 +86,10 @@ class Ports:
         """Return a proxied AMQP port for consumers alone."""
         return self.base + 90 + node
 
+    def balanced(self, door: int) -> int:
+        """Return the balancer's port for one of the doors by which clients come, from one on."""
+        return self.base + 83 + door
+
     @property
     def ctl_range(self) -> tuple[int, int]:
         """The ports that short-lived command line tools may listen on."""
@@ -103,6 +108,8 @@ class Ports:
             ):
                 yield Address(LOOPBACK, port(node))
             yield Address(LOOPBACK, self.distribution(node))
+        for door in range(1, BALANCED_DOORS + 1):
+            yield Address(LOOPBACK, self.balanced(door))
         for source, target in pairs():
             host = link_host(source, target)
             yield Address(host, self.distribution(target))

@@ -80,6 +80,8 @@ class ClusterRecord(Notes):
     """Whether its nodes were started so that their clocks can be set."""
     tls: bool = False
     """Whether it speaks nothing but TLS, to clients, between nodes and on its management API."""
+    balancer: bool = False
+    """Whether a balancer stands before its nodes."""
 
     @property
     def title(self) -> str:
@@ -146,6 +148,7 @@ def load_record(folder: Path) -> ClusterRecord:
         node_count=values["node_count"],
         clocks=values["clocks"],
         tls=values["tls"],
+        balancer=values["balancer"],
     )
 
 

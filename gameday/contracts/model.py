@@ -7,7 +7,7 @@ here talks to a broker. The sentence under a field is also its description in
 `contract.schema.json`, for editors.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
@@ -113,6 +113,12 @@ class Alternative(Part):
     """Why one would want it."""
     queues: tuple[Queue, ...] = ()
     """The queues that take the place of those of the same names."""
+    nodes: int | None = Field(default=None, ge=1, le=3)
+    """How many nodes its broker has then, where that differs."""
+    behind: Literal["haproxy"] | None = None
+    """What stands before its nodes then."""
+    suites: dict[Suite, tuple[Play, ...]] = Field(default_factory=dict)
+    """The suites that are played then, in place of the contract's of the same names."""
     consumers: tuple[Consumer, ...] = ()
     """The consuming services that take the place of those of the same names."""
     requirements: tuple[Requirement, ...] = ()
@@ -130,6 +136,9 @@ class Contract(Part):
     """Where the promises come from."""
     nodes: int = Field(default=3, ge=1, le=3)
     """How many nodes its broker has; the local cluster is started with so many."""
+    behind: Literal["haproxy"] | None = None
+    """What stands before its nodes and is the only address that clients have; none is the nodes
+    themselves."""
     variables: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Names in capitals with their defaults, to be used as `${NAME}` in any value."""
     topology: Topology

@@ -45,6 +45,8 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "diagnosis": ("verdicts",),
     "first_moves": (),
     "secured": ("doors",),
+    "balanced": (),
+    "keeps_serving": ("limit_s", "fault_classes"),
     "postmortem": ("limit_s",),
     "subsystems": (),
     "in_progress": ("consumer", "at_once", "for_s"),
@@ -98,6 +100,7 @@ FAULT_CLASSES = (
     "overload",
     "limit",
     "clock",
+    "balancer",
     "control",
 )
 STATES = ("up", "down", "blocked", "black_holed", "refused")

@@ -43,6 +43,8 @@ CheckName = Literal[
     "diagnosis",
     "first_moves",
     "secured",
+    "balanced",
+    "keeps_serving",
     "postmortem",
     "subsystems",
     "in_progress",
@@ -90,6 +92,7 @@ Power = Literal[
     "jump_clock",
     "tls",
     "open_zones",
+    "balancer",
 ]
 """What a cluster may be able to do to itself, and a requirement may need."""
 

@@ -62,6 +62,9 @@ def with_alternative(contract: Contract, name: str) -> Contract:
     return contract.model_copy(
         update={
             "topology": changed,
+            "nodes": alternative.nodes or contract.nodes,
+            "behind": alternative.behind or contract.behind,
+            "suites": {**contract.suites, **alternative.suites},
             "consumers": tuple(services.get(each.name, each) for each in contract.consumers),
             "requirements": tuple(rows.get(row.id, row) for row in contract.requirements),
         },

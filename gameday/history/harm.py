@@ -93,6 +93,7 @@ NO_CONTROL: dict[str, str] = {
     "disable_plugin": "AMQP 0-9-1 goes on; no message passes by the plugin",
     "jump_clock": "it takes what is allowed to expire: expire_messages' control loses the same",
     "enable_feature": "the broker changes its tables while clients go on, and drops nothing",
+    "restart_balancer": "controls come beside it; a lost connection harms as under cut_clients",
     "replay": "it repeats messages and takes none: what it harms is judged by `effects`",
     "wrong_name": "it strikes a host that carries no messages",
     "rotate_credentials": "it strikes a host that carries no messages",

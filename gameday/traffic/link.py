@@ -25,6 +25,8 @@ from gameday.traffic.tolerant import tolerate_pika
 tolerate_pika()
 
 DECLARE_WITHIN_S = 6.0
+BALANCER = "balancer"
+"""The node that a client believes to be connected to, where it knows a balancer alone."""
 STOOD_S = 5.0
 """A connection that stood for less (a queue that refuses its consumer) is not opened at once."""
 
@@ -99,8 +101,9 @@ class Link:
 
     @property
     def is_home(self) -> bool:
-        """Whether it stands on the node that it was given first."""
-        return self.is_open and self.node == self._targets[self._home % len(self._targets)].node
+        """Whether it stands on the node that it was given first; none is given by a balancer."""
+        home = self._targets[self._home % len(self._targets)].node
+        return self.is_open and self.node == home != BALANCER
 
     def go_home(self) -> None:
         """Close in good order, and open on the node that it was given first."""

@@ -171,6 +171,7 @@ NEVER: dict[str, str] = {
     "enable_feature": "cannot be undone",
     "wrong_name": "strikes a host that probes the broker, and no load",
     "rotate_credentials": "strikes a host that probes the broker, and no load",
+    "restart_balancer": "needs a balancer before the nodes",
     "replay": "is no fault, but a producer's own doing: only some promise to bear it",
     "swallow_then_close": "belongs to a negative control, which has clients of its own",
 }

@@ -2,6 +2,7 @@
 
 from chaos.plan import Entry
 from scenarios.library.alarms import DISK_ALARM, MEMORY_ALARM
+from scenarios.library.balancers import BALANCER_RESTART
 from scenarios.library.clients import (
     CLIENTS_REFUSED,
     CLIENTS_SILENT,
@@ -119,6 +120,7 @@ SCENARIOS = (
     ALARM_IN_PARTITION,
     WRONG_NAME,
     CREDENTIALS_ROTATED,
+    BALANCER_RESTART,
 )
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -223,6 +223,41 @@ def skip_the_expired(run: FakeRun) -> None:
         del line["doors"]["clients"]["expired"]
 
 
+def come_beside_the_balancer(run: FakeRun) -> None:
+    """One client knows a node's own address."""
+    run.journal.of("balanced")[1]["connected"]["r1"] = 7
+
+
+def carry_nobody(run: FakeRun) -> None:
+    """The balancer led no client to the node."""
+    run.journal.of("balanced")[0].update(carried={"r1": 0}, connected={"r1": 0})
+
+
+def count_before_only(run: FakeRun) -> None:
+    """After the faults nobody asked the balancer."""
+    run.journal.lines.remove(run.journal.of("balanced")[1])
+
+
+def serve_nobody(run: FakeRun) -> None:
+    """For three seconds after the broker's return nothing is confirmed, and it is not healed."""
+    begin, end = ns(DOWN.end_s), ns(DOWN.end_s + 3)
+    for tape in run.tapes:
+        tape.rows[:] = [
+            row for row in tape.rows
+            if row.kind != Kind.CONFIRMED or not begin <= row.time_ns < end
+        ]  # fmt: skip
+    [healed] = run.journal.of("fault", episode="outage", step="restored")
+    healed["time_ns"] = end
+
+
+def want_nothing(run: FakeRun) -> None:
+    """Under the fault nobody publishes."""
+    begin, end = ns(DOWN.begin_s), ns(DOWN.end_s + 1)
+    for tape in run.tapes:
+        tape.rows[:] = [row for row in tape.rows
+                        if row.kind != Kind.INVOKE or not begin <= row.time_ns < end]  # fmt: skip
+
+
 def suffer_without_a_cause(run: FakeRun) -> None:
     """For seconds nothing is confirmed, and the journal has no fault for it."""
     _forget_fault(run, "outage")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from gameday.clusters import balancer
 from scenarios import doctor, machine, programs
 from scenarios.finding import Finding, Level, limited, missing, optional, ready
 
@@ -51,6 +52,17 @@ def test_a_program_that_does_not_run_is_missing(bare_path: Path) -> None:
 def test_what_a_game_day_can_do_without_is_optional(bare_path: Path, probe: doctor.Probe) -> None:
     """The absence of a helper never keeps a game day from running."""
     assert probe().level is Level.OPTIONAL
+
+
+def test_a_missing_balancer_is_optional(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without HAProxy everything else goes on; one that does not run is a fault of the machine."""
+    monkeypatch.setattr(balancer, "PLACES", ())
+    assert programs.haproxy().level is Level.OPTIONAL
+    broken = bare_path / "haproxy"
+    broken.write_text("#!/nowhere\n")
+    broken.chmod(0o755)
+
+    assert programs.haproxy().level is Level.MISSING
 
 
 def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ family; its docstrings state the guarantees, and its sentences name the one that
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gameday.history.checks.balanced import balanced, keeps_serving
 from gameday.history.checks.clients import duplicates_flag, effects, prefetch, properties
 from gameday.history.checks.cluster import boots, health, members, topology
 from gameday.history.checks.concurrency import in_progress
@@ -79,6 +80,8 @@ CHECKS: dict[str, Check] = {
     "diagnosis": diagnosis,
     "first_moves": first_moves,
     "secured": secured,
+    "balanced": balanced,
+    "keeps_serving": keeps_serving,
     "postmortem": postmortem,
     "subsystems": subsystems,
     "in_progress": in_progress,

@@ -19,6 +19,7 @@ EXPECTED = {
     "disk_alarm": "blocked",
     "memory_alarm": "blocked",
     "kill_all_nodes": "down",
+    "restart_balancer": "no_route",
 }
 """What a host must conclude under each kind of fault; under any other the broker is up."""
 

@@ -215,6 +215,7 @@ BY_CLASS: dict[str, Rule] = {
     "link_degraded": PUBLISHED,
     "poison": POISONED,
     "clock": PUBLISHED,
+    "balancer": KNOCKED,
 }
 NO_RULE: dict[str, str] = {
     "nothing": "it breaks nothing",
