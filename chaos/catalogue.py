@@ -39,6 +39,7 @@ from chaos.operators import (
 )
 from chaos.overload import Overload
 from chaos.poison import Poison
+from chaos.renewing import RenewPassword
 from chaos.replay import Replay
 from chaos.resources import FillDisk, LimitFiles, StarveNode
 from chaos.restarts import FlapNode, RestartInOrder, RollingRestart
@@ -77,6 +78,7 @@ KINDS: dict[str, type[Fault]] = {
     "remove_exchange": RemoveExchange,
     "change_policy": ChangePolicy,
     "rotate_password": RotatePassword,
+    "renew_password": RenewPassword,
     "revoke_permissions": RevokePermissions,
     "limit_vhost": LimitVhost,
     "limit_user": LimitUser,
@@ -135,6 +137,7 @@ POWERS: dict[str, str | None] = {
     "remove_exchange": "operate",
     "change_policy": "operate",
     "rotate_password": "operate",
+    "renew_password": "operate",
     "revoke_permissions": "operate",
     "limit_vhost": "operate",
     "limit_user": "operate",

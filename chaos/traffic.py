@@ -98,6 +98,9 @@ class Traffic(Protocol):
     def replayed(self) -> int:
         """Return how many messages have been published again so far."""
 
+    def renew(self, password: str | None) -> None:
+        """Let every client log in anew with another password; none: with its first one again."""
+
 
 class NoTraffic:
     """A site without clients: there is nobody to stop, and nobody to strike."""
@@ -176,6 +179,9 @@ class NoTraffic:
     def replayed(self) -> int:
         """Return 0: nobody publishes."""
         return 0
+
+    def renew(self, password: str | None) -> None:
+        """Nobody logs in."""
 
 
 def _nobody(*asked: object) -> None:

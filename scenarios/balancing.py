@@ -1,8 +1,8 @@
 """What the balancer carries, beside what the broker has: journalled before and after the faults."""
 
-from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.cluster import CLIENT_DOORS
 from gameday.clusters.connections import count_named
+from gameday.clusters.local import LocalCluster
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 from scenarios.game import Game
@@ -15,12 +15,12 @@ KILLS = frozenset({"kill_node", "kill_follower"})
 
 def is_balanced(game: Game) -> bool:
     """Whether a balancer stands before the nodes."""
-    return "balancer" in game.cluster.powers
+    return isinstance(game.cluster, LocalCluster) and "balancer" in game.cluster.powers
 
 
 def note_balanced(game: Game, at: str) -> None:
     """Journal, by node, what the balancer carries and who of the load is connected there."""
-    if not is_balanced(game) or isinstance(game.cluster, AttachedCluster):
+    if not is_balanced(game):
         return
     seen: tuple[dict[str, int], dict[str, int]] = ({}, {})
 
@@ -43,8 +43,9 @@ def await_balancer(game: Game, episode: str, gone: frozenset[str]) -> None:
     Until then it still leads clients to a node that is dead, or to none that is back. How long it
     took is journalled.
     """
-    if not is_balanced(game) or isinstance(game.cluster, AttachedCluster):
+    if not is_balanced(game):
         return
+    assert isinstance(game.cluster, LocalCluster)
     cluster, begun = game.cluster, game.screen.now()
     if cluster.balancer_process() is None:
         return
@@ -69,7 +70,7 @@ def await_balancer(game: Game, episode: str, gone: frozenset[str]) -> None:
 
 def carried(game: Game) -> dict[str, int]:
     """Return how many connections the balancer carries to each node."""
-    assert not isinstance(game.cluster, AttachedCluster)
+    assert isinstance(game.cluster, LocalCluster)
     count = dict.fromkeys(game.cluster.nodes, 0)
     for server in game.cluster.balancer_servers():
         if server.door in CLIENT_DOORS:
@@ -79,7 +80,7 @@ def carried(game: Game) -> dict[str, int]:
 
 def connected(game: Game) -> dict[str, int]:
     """Return how many connections of the run's virtual host each node has."""
-    assert not isinstance(game.cluster, AttachedCluster)
+    assert isinstance(game.cluster, LocalCluster)
     cluster = game.cluster
     return {node: count_named(cluster, node, game.vhost) for node in cluster.nodes}
 
@@ -89,7 +90,7 @@ def clients_on(game: Game, node: str) -> tuple[int, int]:
 
     By the broker's own list: behind a balancer a client does not know where it is.
     """
-    assert not isinstance(game.cluster, AttachedCluster)
+    assert isinstance(game.cluster, LocalCluster)
     contract = game.contract
     services = [each.name for each in contract.consumers if each.queue == game.main_queue]
     publishing, consuming = (

@@ -35,7 +35,7 @@ from gameday.clusters.release import find_release
 from gameday.contracts.load import Loaded, load
 from gameday.contracts.model import Contract
 from gameday.contracts.topology import for_version, with_alternative
-from gameday.errors import HarnessError, PrepareError
+from gameday.errors import HarnessError, PrepareError, UsageError
 from gameday.history.folder import create_run_folder, reports_dir
 from scenarios.allowed import allowed, file_of, owned_hosts, rehearse
 from scenarios.assembly import assemble
@@ -109,6 +109,11 @@ def loaded_of(options: Options) -> Loaded:
         contract = with_alternative(contract, options.alternative)
     clocks = needs_of(whole_plan(contract, options)).clocks
     file_of(options)
+    if options.tls and options.cluster != "local":
+        raise UsageError(
+            f"--tls: a cluster that is {options.cluster} speaks what it speaks; use it with "
+            "--cluster local, or give an attached one amqps:// addresses."
+        )
     if options.cluster == "local":
         find_release(options.broker)
         if contract.behind is not None:

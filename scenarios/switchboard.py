@@ -225,6 +225,11 @@ class Switchboard:
         """Return how many messages have been published again so far."""
         return self.total("replayed")
 
+    def renew(self, password: str | None) -> None:
+        """Let every client log in anew with another password; none: with its first one again."""
+        for role in ("publisher", "worker"):
+            self.tell(role, "renew", password=password)
+
     def _find(self, client: str) -> Caller:
         for caller in self.callers():
             if f"{caller.name}-{caller.process}" == client:

@@ -38,6 +38,7 @@ LIMITS = "limits"
 UNABLE = {
     "boot_beside": "a cluster beside it would be another project: boot one with --cluster local",
     "tls": "its nodes speak no TLS yet: use --cluster local --tls",
+    "balancer": "its HAProxy is not what clients come by yet: use --cluster local",
     "jump_clock": "the containers of a machine share its clock: use --cluster local",
 }
 """The powers that it lacks, each with the reason."""

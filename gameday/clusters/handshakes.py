@@ -97,7 +97,7 @@ def _ways(
         "wrong_name": lambda: enter(ours, OTHER_NAME, password),
         "expired": lambda: enter(ours, EXPIRED_NAME, password),
         "unknown_authority": lambda: enter(strange, address.host, password),
-        "wrong_password": lambda: enter(ours, address.host, f"not-{password}"),
+        "wrong_login": lambda: enter(ours, address.host, f"not-{password}"),
         "without_tls": lambda: _plainly(address, greeting),
     }
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from gameday.clusters.inetrc import erlang_name
 from gameday.clusters.ports import LOOPBACK, NODE_COUNT, Ports
+from gameday.clusters.terms import merged
 
 QUIET_SCHEDULERS = ("+S", "1:1", "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none")
 """One scheduler a node that never spins: three idle nodes cost a small machine nothing."""
@@ -103,8 +104,8 @@ def _prometheus_lines(settings: BrokerSettings, ports: Ports, node: int) -> list
 
 
 def advanced_config(settings: BrokerSettings) -> str:
-    """Return `advanced.config`: one list of the contract's application entries."""
-    return f"[\n{settings.advanced.strip().rstrip(',')}\n].\n"
+    """Return `advanced.config`: one list, with one entry for each application."""
+    return f"[\n{merged(settings.advanced.strip().rstrip(','))}\n].\n"
 
 
 def enabled_plugins(settings: BrokerSettings) -> str:

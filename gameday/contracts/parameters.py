@@ -101,6 +101,7 @@ FAULT_CLASSES = (
     "limit",
     "clock",
     "balancer",
+    "credentials",
     "control",
 )
 STATES = ("up", "down", "blocked", "black_holed", "refused")

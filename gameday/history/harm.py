@@ -88,6 +88,7 @@ NO_CONTROL: dict[str, str] = {
     "limit_vhost": _TOLD,
     "limit_user": _TOLD,
     "rotate_password": _TOLD,
+    "renew_password": "each client settles what it has in hand before it closes; none is cut off",
     "thundering_herd": "its clients carry no messages, and the load's are not touched",
     "import_definitions": "it adds queues and an exchange, and touches none that was there",
     "disable_plugin": "AMQP 0-9-1 goes on; no message passes by the plugin",

@@ -113,6 +113,11 @@ class Consumer:
         if self.link.is_open and not self.link.is_home and not self._draining:
             gevent.spawn(self._move_home)
 
+    def renew(self) -> None:
+        """Open the connection anew, once what is in hand is settled."""
+        if self.link.is_open and not self._draining:
+            gevent.spawn(self._move_home)
+
     def _move_home(self) -> None:
         if self._tag is not None:
             self.link.channel.basic_cancel(self._tag)

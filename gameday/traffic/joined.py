@@ -13,6 +13,7 @@ from gameday.contracts.model import Producer
 from gameday.traffic.arrivals import Poisson
 from gameday.traffic.crash import end_on_defects
 from gameday.traffic.eventbus import EventBus
+from gameday.traffic.keys import KEYS
 from gameday.traffic.publisher import Publisher
 from gameday.traffic.standing import Standing
 from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
@@ -43,6 +44,7 @@ class Joined:
             "replay": self._replay,
             "flood": self._flood,
             "rebalance": self._rebalance,
+            "renew": self._renew,
         }
         self._wire = Wire(folder / SOCKET_NAME, hello, self._report, orders, _gone)
         self._sampler = gevent.spawn(self._sample_often)
@@ -95,6 +97,11 @@ class Joined:
     def _rebalance(self) -> None:
         for _, publisher in self._publishers.values():
             publisher.sender.rebalance()
+
+    def _renew(self, password: str | None) -> None:
+        KEYS.renew(password)
+        for _, publisher in self._publishers.values():
+            publisher.sender.renew()
 
     def _report(self) -> dict[str, Any]:
         senders = [publisher.sender for _, publisher in self._publishers.values()]

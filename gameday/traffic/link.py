@@ -20,6 +20,7 @@ from gameday.history.records import Kind
 from gameday.traffic.closing import abort, reply_code
 from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.declaring import Declaring
+from gameday.traffic.keys import KEYS
 from gameday.traffic.tolerant import tolerate_pika
 
 tolerate_pika()
@@ -198,6 +199,7 @@ class Link:
 
     def _parameters(self, target: Target) -> Any:
         parameters = secured.parameters(target.url)
+        KEYS.apply(parameters)
         parameters.heartbeat = self.purpose.heartbeat_s
         parameters.socket_timeout = self.purpose.comeback.timeout_s
         parameters.stack_timeout = self.purpose.comeback.timeout_s

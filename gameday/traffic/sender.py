@@ -29,11 +29,11 @@ from gameday.traffic.lanes import (
 )
 from gameday.traffic.link import Link, Purpose, Target
 from gameday.traffic.messages import Outgoing
+from gameday.traffic.moving import go_home, renew_all
 from gameday.traffic.naming import Naming
 
 SUSPECT_FOR_NS = 10_000_000_000
 SCAN_EVERY_S = 0.05
-LEAVE_WITHIN_S = 5.0
 
 
 class Sender:
@@ -112,18 +112,11 @@ class Sender:
 
     def rebalance(self) -> None:
         """Bring each connection back to its first node, once nothing waits on it for a confirm."""
-        for link, lane in self._lanes.items():
-            if link.is_open and not link.is_home and not lane.leaving:
-                lane.leaving = True
-                gevent.spawn(self._leave, link, lane)
+        go_home(self._lanes)
 
-    def _leave(self, link: Link, lane: Lane) -> None:
-        with gevent.Timeout(LEAVE_WITHIN_S, False):
-            while lane.pending:
-                gevent.sleep(SCAN_EVERY_S)
-        if not lane.pending:
-            link.go_home()
-        lane.leaving = False
+    def renew(self) -> None:
+        """Open each connection anew, one after another, once nothing waits on it for a confirm."""
+        gevent.spawn(renew_all, self._lanes)
 
     def close(self) -> None:
         """Close all links; what is unanswered stays so in the ledger."""

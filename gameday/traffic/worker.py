@@ -16,6 +16,7 @@ from gevent.event import Event
 from gameday.traffic.consumer import Consumer
 from gameday.traffic.crash import end_on_defects
 from gameday.traffic.health import HealthEndpoint
+from gameday.traffic.keys import KEYS
 from gameday.traffic.session import Session, open_session, targets_from_environment
 from gameday.traffic.standing import Standing
 from gameday.traffic.wire import SOCKET_NAME, Handlers, Wire
@@ -85,6 +86,12 @@ class Team:
         for consumer in self._consumers:
             consumer.rebalance()
 
+    def renew(self, password: str | None) -> None:
+        """Log in with another password from now on, and do it at once."""
+        KEYS.renew(password)
+        for consumer in self._consumers:
+            consumer.renew()
+
 
 def _join(
     folder: Path,
@@ -102,6 +109,7 @@ def _join(
         "wedge": team.wedge,
         "rest": team.rest,
         "rebalance": team.rebalance,
+        "renew": team.renew,
         "stop": stop.set,
     }
     served = {} if health is None else {"health": health.url}

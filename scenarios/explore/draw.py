@@ -163,6 +163,7 @@ NEVER: dict[str, str] = {
     "purge_queue": "loses what the queue held, on purpose: only some promise to bear it",
     "remove_exchange": "needs an exchange that somebody publishes to",
     "change_policy": "needs a definition that suits the queues",
+    "renew_password": "is no trouble, but what an operator should do: a scenario of its own",
     "rotate_password": "refuses every client: no promise is kept meanwhile",
     "revoke_permissions": "refuses every client: no promise is kept meanwhile",
     "limit_user": "refuses every client: no promise is kept meanwhile",

@@ -56,6 +56,7 @@ from scenarios.library.nodes import (
 from scenarios.library.operators import (
     BINDING_REMOVED,
     EXCHANGE_REMOVED,
+    PASSWORD_RENEWED,
     PLUGIN_DISABLED,
     POLICY_CHANGED,
 )
@@ -121,6 +122,7 @@ SCENARIOS = (
     WRONG_NAME,
     CREDENTIALS_ROTATED,
     BALANCER_RESTART,
+    PASSWORD_RENEWED,
 )
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -56,6 +56,15 @@ POLICY_CHANGED = Scenario(
     faults=_shorten,
 )
 
+PASSWORD_RENEWED = Scenario(
+    name="password-renewed",
+    claim="The clients' password is renewed under load, and each client told: all log in anew, "
+    "nobody waits, and nothing is lost.",
+    for_s=4,
+    recover_s=6,
+    faults=lambda cast: (cast.entry("renew_password", "clients"),),
+)
+
 PLUGIN_DISABLED = Scenario(
     name="plugin-disabled",
     claim="The plugin that serves the metrics is disabled on every node: nobody who sends or "

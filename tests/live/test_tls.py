@@ -8,6 +8,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pika
@@ -27,6 +28,12 @@ from gameday.history.checks.secured import PEER, SERVER
 
 pytestmark = pytest.mark.live
 
+SETTINGS = replace(
+    QUICK,
+    advanced=f"{QUICK.advanced},\n"
+    "{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 4321}]}",
+)
+"""What a contract may set in the same application that the listeners are set in."""
 OPENSSL_SAYS = {
     "wrong name": ":num=62:hostname mismatch",
     "expired": ":num=10:certificate has expired",
@@ -40,7 +47,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     folder = tmp_path_factory.mktemp("tls")
     with (
         beside(600),
-        local_cluster(QUICK, broker=named_broker(), nodes=2, tls=True, state_dir=folder) as running,
+        local_cluster(
+            SETTINGS, broker=named_broker(), nodes=2, tls=True, state_dir=folder
+        ) as running,
     ):
         Broker(running).wait_healthy(40)
         yield running
@@ -86,6 +95,14 @@ def test_openssl_refuses_them_too(
 def test_openssl_believes_the_right_one(pair: LocalCluster) -> None:
     """The same client believes the node under its own name."""
     assert "Verification: OK" in openssl(pair, AUTHORITY, "localhost")
+
+
+def test_what_the_contract_sets_holds_beside_tls(pair: LocalCluster) -> None:
+    """Entries for the same application that a contract has are in force as well."""
+    asked = "application:get_env(rabbit, dead_letter_worker_publisher_confirm_timeout)"
+
+    assert pair.evaluate("r1", asked) == "{ok,4321}"
+    assert pair.evaluate("r1", "application:get_env(aten, poll_interval)") == "{ok,1000}"
 
 
 def test_nodes_speak_tls_to_each_other(pair: LocalCluster) -> None:

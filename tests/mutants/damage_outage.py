@@ -189,7 +189,7 @@ def take_a_refusal_for_an_answer(run: FakeRun) -> None:
 
 def let_a_wrong_password_in(run: FakeRun) -> None:
     """A node takes a client with a wrong password."""
-    run.journal.of("secured")[1]["doors"]["clients"] |= {"wrong_password": "accepted"}
+    run.journal.of("secured")[1]["doors"]["clients"]["wrong_login"] = "accepted"
 
 
 def take_the_expired_for_unknown(run: FakeRun) -> None:

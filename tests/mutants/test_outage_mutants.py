@@ -34,7 +34,7 @@ OUTAGE = {
     "see_ghosts": Claim("diagnosis", "fail", "concluded blocked, not up"),
     "forget_the_disk": Claim("first_moves", "fail", "nobody looked at the disk"),
     "take_a_refusal_for_an_answer": Claim("first_moves", "fail", "got AMQP"),
-    "let_a_wrong_password_in": Claim("secured", "fail", "wrong_password met 'accepted'"),
+    "let_a_wrong_password_in": Claim("secured", "fail", "wrong_login met 'accepted'"),
     "take_the_expired_for_unknown": Claim("secured", "fail", "met 'unknown authority'"),
     "let_a_stranger_join": Claim("secured", "fail", "unknown_authority from r2 met 'accepted'"),
     "answer_without_tls": Claim("secured", "fail", "without_tls met 'accepted'"),

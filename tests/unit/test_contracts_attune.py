@@ -19,8 +19,8 @@ TYPES = {
     "InquiryResponded",
     "NotificationCreated",
 }
-NOT_TESTED = ("10", "15", "16", "17")
-FULL_ADDS = ("07", "08", "14")
+NOT_TESTED = ("10", "16", "17")
+FULL_ADDS = ("07", "08", "14", "15")
 
 
 @pytest.fixture(scope="module")

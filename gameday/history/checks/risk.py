@@ -216,6 +216,7 @@ BY_CLASS: dict[str, Rule] = {
     "poison": POISONED,
     "clock": PUBLISHED,
     "balancer": KNOCKED,
+    "credentials": KNOCKED,
 }
 NO_RULE: dict[str, str] = {
     "nothing": "it breaks nothing",

@@ -17,7 +17,7 @@ SERVER = {
     "wrong_name": "wrong name",
     "expired": "expired",
     "unknown_authority": "unknown authority",
-    "wrong_password": "wrong password",
+    "wrong_login": "wrong password",
     "without_tls": "not by TLS",
 }
 """What a client must meet, by what is wrong with it or with the server that it meets."""
