@@ -7,6 +7,7 @@ decision is `verdict.json`'s, and a run without one is INCONCLUSIVE.
 
 from pathlib import Path
 
+from gameday.history.sides import UPGRADE
 from reports.document import Document, Section
 from reports.files import write_files
 from reports.junit import write_junit
@@ -26,10 +27,11 @@ from reports.sections.provenance import provenance
 from reports.sections.recovery import recovery
 from reports.sections.timeline import timeline_section
 from reports.sections.untested import untested
+from reports.sections.upgrade import upgrade
 from reports.words import quantity
 
 SECTIONS = (
-    criteria, played, timeline_section, ledger, latency, recovery, outages, comparison,
+    criteria, upgrade, played, timeline_section, ledger, latency, recovery, outages, comparison,
     isolation, generator, controls, untested, provenance,
 )  # fmt: skip
 
@@ -71,10 +73,17 @@ def _facts(material: Material) -> tuple[tuple[str, str], ...]:
         ("System", manifest.get("system")),
         ("Suite", manifest.get("suite")),
         ("Seed", manifest.get("seed")),
-        ("RabbitMQ", cluster.get("version")),
+        ("RabbitMQ", _version(manifest)),
         ("Cluster", f"{cluster.get('kind')}, {len(nodes)} nodes" if cluster else None),
         ("Settings", manifest.get("broker_settings")),
         ("Started", manifest.get("started_at")),
         ("Exit code", material.verdict.get("exit_code")),
     )
     return tuple((name, quantity(value)) for name, value in pairs if value is not None)
+
+
+def _version(manifest: Json) -> str | None:
+    """Return the broker's version; of a run that moved, both."""
+    version = (manifest.get("cluster") or {}).get("version")
+    moved = manifest.get(UPGRADE)
+    return f"{version}, then {moved.get('to')}" if isinstance(moved, dict) else version

@@ -21,7 +21,7 @@ class NotSteadyError(HarnessError):
     """The load never ran evenly without a fault, so no fault was injected."""
 
 
-def steady(game: Game) -> None:
+def steady(game: Game, baseline_s: float = BASELINE_S) -> None:
     """Start the load, wait until it runs evenly, and let the baseline pass."""
     game.phase("steady", "begin")
     expected = game.crew.start_all()
@@ -31,7 +31,7 @@ def steady(game: Game) -> None:
     game.controls.start()
     _wait(game, _Warm(game), WARM_WITHIN_S, "rates held")
     game.phase("baseline", "begin")
-    game.screen.wait(BASELINE_S, "baseline", game.watch_crew)
+    game.screen.wait(baseline_s, "baseline", game.watch_crew)
     game.phase("baseline", "end")
     game.phase("steady", "end")
 

@@ -5,6 +5,7 @@ node's. Starting a node after a kill needs nothing but its folder. Whether the *
 healthy is asked of `broker.py`; here a node serves when its broker says that it runs.
 """
 
+import dataclasses
 import shutil
 import signal
 from pathlib import Path
@@ -24,6 +25,7 @@ from gameday.clusters.processes import (
     tail,
 )
 from gameday.clusters.record import ClusterRecord, replace
+from gameday.clusters.release import Release
 from gameday.clusters.settings import (
     advanced_config,
     enabled_plugins,
@@ -127,6 +129,12 @@ class LocalNodes:
         record.remember(node, process)
         if wait:
             self.wait_serving(node)
+
+    def take_release(self, release: Release) -> None:
+        """Let each node that starts from now on run another RabbitMQ, on the data that it has."""
+        self._record = dataclasses.replace(self._record, release=release)
+        self._record.save()
+        write_configuration(self._record)
 
     def wait_serving(self, node: str, within_s: float = START_LIMIT_S) -> None:
         """Wait until the node's broker says that it runs; its early death ends the wait."""

@@ -67,6 +67,7 @@ PARAMETERS: dict[CheckName, tuple[str, ...]] = {
     "without_service": ("limit_s",),
     "overtaken": ("queues",),
     "handled_twice": ("most",),
+    "rolled": (),
     "isolation": (),
     "isolation_detected": (),
     "left_as_it_was": (),

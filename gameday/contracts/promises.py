@@ -65,6 +65,7 @@ CheckName = Literal[
     "without_service",
     "overtaken",
     "handled_twice",
+    "rolled",
     "isolation",
     "isolation_detected",
     "left_as_it_was",

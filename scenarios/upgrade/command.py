@@ -3,22 +3,38 @@
 from rich.console import Console
 from rich.table import Table
 
+from gameday.contracts.upgrades import why_not_rolling
 from gameday.history.checks.upgrades import lengths
+from gameday.history.decision import EXIT_CODES
+from gameday.history.decision import INCONCLUSIVE as UNDECIDED
 from gameday.history.run import load_run
 from scenarios.screen import Screen
-from scenarios.upgrade.options import Asked, ready
+from scenarios.upgrade.options import ROLLING, Asked, Ready, ready
 from scenarios.upgrade.run import upgrade
 from scenarios.verdicts import announce, judge_and_render
+
+INCONCLUSIVE = EXIT_CODES[UNDECIDED]
+
+
+def cannot_roll(wanted: Ready) -> str:
+    """Return why a rolling upgrade that was asked for cannot be played; empty where it can."""
+    if wanted.asked.how != ROLLING:
+        return ""
+    return why_not_rolling(wanted.old.version, wanted.new.version)
 
 
 def upgrade_and_judge(asked: Asked) -> int:
     """Play an upgrade and judge it; return the exit code."""
     wanted = ready(asked)
     console = Console(stderr=True)
+    if why := cannot_roll(wanted):
+        text = f"upgrade-rolling  not tested: {why} (gameday upgrade without --how rolling)."
+        Console().print(text, highlight=False, soft_wrap=True)
+        return INCONCLUSIVE
     design = wanted.alternative or "the same, less what it refuses"
     console.print(
-        f"{wanted.contract.system}: blue {wanted.old.version} -> green {wanted.new.version}, by "
-        f"{asked.how}; its design on green: {design}",
+        f"{wanted.contract.system}: RabbitMQ {wanted.old.version} -> {wanted.new.version}, by "
+        f"{asked.how}; its design there: {design}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     ended = upgrade(wanted, Screen(console))

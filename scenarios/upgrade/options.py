@@ -14,8 +14,8 @@ from gameday.contracts.versions import release
 from gameday.errors import UsageError
 from scenarios.options import one_of, parse_variables
 
-DRAIN, SHOVEL, UNREAD = "drain", "shovel", "unread"
-WAYS = (DRAIN, SHOVEL, UNREAD)
+DRAIN, SHOVEL, UNREAD, ROLLING = "drain", "shovel", "unread", "rolling"
+WAYS = (DRAIN, SHOVEL, UNREAD, ROLLING)
 AS_IT_IS = "none"
 """The name for no alternative: the design as it stands, less what the new broker refuses."""
 
@@ -24,6 +24,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     DRAIN: (*_BEGIN, "move_publishers", "drain_blue", "move_consumers", "move_rest", "retire_blue"),
     SHOVEL: (*_BEGIN, "move_publishers", "move_consumers", "shovel_blue", "retire_blue"),
     UNREAD: (*_BEGIN, "move_publishers", "move_consumers", "drop_blue", "retire_blue"),
+    ROLLING: ("harm_control", "roll_r1", "roll_r2", "roll_r3", "enable_flags"),
 }
 """The steps of each way, in order. After `move_consumers` has begun there is no way back."""
 
@@ -55,14 +56,18 @@ class Ready:
 
     @property
     def contract(self) -> Contract:
-        """The system as it is on the old broker."""
-        return self.loaded.contract.model_copy(update={"nodes": self.asked.nodes})
+        """The system as it is on the old broker: where that one itself rolls, as it shall be."""
+        found = self.loaded.contract.model_copy(update={"nodes": self.asked.nodes})
+        if self.asked.how == ROLLING and self.alternative is not None:
+            return with_alternative(found, self.alternative)
+        return found
 
     @property
     def shape(self) -> Contract:
         """The system as it shall be on the new one."""
-        name = self.alternative
-        return self.contract if name is None else with_alternative(self.contract, name)
+        if self.alternative is None or self.asked.how == ROLLING:
+            return self.contract
+        return with_alternative(self.contract, self.alternative)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -75,9 +80,11 @@ def ready(asked: Asked) -> Ready:
     one_of("--how", asked.how, WAYS)
     if asked.nodes not in {1, 3}:
         raise UsageError(f"--nodes: {asked.nodes} is neither 1 nor 3.")
+    if asked.how == ROLLING and asked.nodes != 3:
+        raise UsageError("--how rolling: one node cannot roll; give it --nodes 3.")
     loaded = load(asked.system, parse_variables(asked.variables))
     old, new = brokers(asked)
-    if not any(each.surge for each in loaded.contract.producers):
+    if asked.how != ROLLING and not any(each.surge for each in loaded.contract.producers):
         raise UsageError(
             f"{loaded.contract.system}: no producer has a surge, so nothing would wait on the old "
             "broker when its publishers leave; give one a `surge`."

@@ -2,9 +2,10 @@
 
 from gameday.contracts.model import Contract, Criterion, NotTested, Requirement
 from gameday.contracts.upgrades import why_not_rolling
-from scenarios.upgrade.options import SHOVEL, Ready
+from scenarios.upgrade.options import ROLLING, SHOVEL, Ready
 
 SERVICE_LIMIT_S = 5.0
+ROLLING_LIMIT_S = 15.0
 CUT_OVER_LIMIT_S = 120.0
 LEAST = 50
 
@@ -24,6 +25,8 @@ def requirements(ready: Ready) -> tuple[Requirement, ...]:
     """Return what an upgrade promises."""
     contract = ready.contract
     dead = [Criterion(check="dead_letters")] if _dies(contract) else []
+    if ready.asked.how == ROLLING:
+        return _of_rolling(dead)
     return (
         _row("loss", "What was confirmed on either cluster is delivered and handled, wherever it "
              "lay when the system moved.", Criterion(check="loss"), *dead),
@@ -47,6 +50,19 @@ def requirements(ready: Ready) -> tuple[Requirement, ...]:
     )  # fmt: skip
 
 
+def _of_rolling(dead: list[Criterion]) -> tuple[Requirement, ...]:
+    """Return what a rolling upgrade promises: the same queues go on, a node fewer at a time."""
+    return (
+        _row("loss", "What was confirmed is delivered and handled, whichever node it was on.",
+             Criterion(check="loss"), *dead),
+        _row("service", f"At no time does nobody confirm for more than {ROLLING_LIMIT_S:g} s, or "
+             "nobody take what waits.",
+             Criterion(check="without_service", parameters={"limit_s": ROLLING_LIMIT_S})),
+        _row("rolling", "The same cluster goes on, node after node, on the new version.",
+             Criterion(check="rolled")),
+    )  # fmt: skip
+
+
 def _row(name: str, statement: str, *criteria: Criterion) -> Requirement:
     return Requirement(id=f"upgrade-{name}", statement=statement, criteria=criteria)
 
@@ -62,7 +78,7 @@ def _rolling(ready: Ready) -> Requirement:
     """Blue-green is no rolling upgrade; whether this pair could have one is said."""
     why = why_not_rolling(ready.old.version, ready.new.version)
     reason = why or "this run moved to a cluster of its own"
-    command = f"gameday upgrade {ready.contract.system} --how rolling"
+    command = f"gameday upgrade {ready.contract.system} --how rolling --nodes 3"
     return Requirement(
         id="upgrade-rolling",
         statement="The same cluster goes on, node after node, on the new version.",

@@ -46,7 +46,8 @@ from scenarios.upgrade.sides import Both, Side, Start, side_of, start_cluster
 from scenarios.upgrade.steps import PLAYED
 from scenarios.upgrade.writing import write_upgrade_manifest
 
-EXPECTED_S = 100.0
+EXPECTED_S = 60.0
+BASELINE_S = 6.0
 
 
 def upgrade(ready: Ready, screen: Screen) -> Ended:
@@ -137,7 +138,7 @@ def _through(move: Move) -> None:
     game = move.game
     try:
         prepare(game)
-        steady(game)
+        steady(game, BASELINE_S)
         game.phase("trouble", "begin")
         for step in move.ready.steps:
             PLAYED[step](move)

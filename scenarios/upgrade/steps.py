@@ -19,6 +19,7 @@ from gameday.history.roles import Roles
 from gameday.traffic.session import OWN_CONTRACT
 from scenarios.upgrade.declaring import declare_on_green
 from scenarios.upgrade.move import Move, with_number
+from scenarios.upgrade.rolling import ROLLED
 from scenarios.upgrade.shovels import shovel
 from scenarios.upgrade.sides import Side, side_of, start_cluster
 
@@ -172,7 +173,7 @@ def _standing(side: Side) -> list[str]:
     return [f"{pid} on {node}" for node, pids in found.items() for pid in pids]
 
 
-PLAYED: Mapping[str, Callable[[Move], None]] = {
+PLAYED: Mapping[str, Callable[[Move], None]] = {**ROLLED} | {
     each.__name__: each
     for each in (
         start_green, declare_green, rehearse_way_back, harm_control, make_backlog, move_publishers,

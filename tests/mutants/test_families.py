@@ -12,9 +12,10 @@ from tests.mutants.test_chain_mutants import FAMILY as CHAIN
 from tests.mutants.test_outage_mutants import FAMILY as OUTAGE
 from tests.mutants.test_timeout_mutants import FAMILY as TIMEOUTS
 from tests.mutants.test_upgrade_mutants import FAMILY as UPGRADES
+from tests.mutants.test_upgrade_mutants import ROLLED
 from tests.mutants.test_worker_mutants import FAMILY as WORKERS
 
-FAMILIES = (CHAIN, DECLARING, ISOLATION, OUTAGE, TIMEOUTS, UPGRADES, WORKERS)
+FAMILIES = (CHAIN, DECLARING, ISOLATION, OUTAGE, ROLLED, TIMEOUTS, UPGRADES, WORKERS)
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
 

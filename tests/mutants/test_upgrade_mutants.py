@@ -4,8 +4,9 @@ from copy import deepcopy
 from pathlib import Path
 
 from gameday.history.checks.upgrades import lengths
+from tests import fake_rolling
 from tests.fake_upgrade import CRITERIA, STEPS, written
-from tests.mutants import damage_upgrade
+from tests.mutants import damage_rolling, damage_upgrade
 from tests.mutants.family import Claim, Family, loaded, plain_run
 
 UPGRADES = {
@@ -44,3 +45,13 @@ def test_steps_have_their_lengths(tmp_path: Path) -> None:
     assert found is not None
     assert found[1] == {name: round(end - begin, 9) for name, (begin, end) in STEPS.items()}
     assert lengths(plain_run()) is None
+
+
+ROLLING = {
+    "stop_at_the_second": Claim("rolled", "unknown", "roll_r2 was not completed"),
+    "start_the_old_one": Claim("rolled", "fail", "r2 runs 4.2.5"),
+    "restart_nobody": Claim("rolled", "fail", "r3 is the same process"),
+    "leave_one_out": Claim("rolled", "unknown", "r3 never rolled"),
+}
+ROLLED = Family(damage_rolling, ROLLING, fake_rolling.written, fake_rolling.CRITERIA,
+                beside=("loss",), quiet=("rolled",))  # fmt: skip

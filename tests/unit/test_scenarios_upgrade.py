@@ -9,8 +9,8 @@ from gameday.clusters.release import Release
 from gameday.errors import UsageError
 from gameday.history.checks.upgrades import DECLARE, MOVE, REHEARSE, RETIRE
 from scenarios.refusing import plain
-from scenarios.upgrade import options
-from scenarios.upgrade.options import STEPS, WAYS, Asked, ready
+from scenarios.upgrade import command, options
+from scenarios.upgrade.options import ROLLING, STEPS, WAYS, Asked, ready
 from scenarios.upgrade.requirements import requirements
 from scenarios.upgrade.steps import PLAYED
 
@@ -32,6 +32,7 @@ def brokers(monkeypatch: pytest.MonkeyPatch) -> None:
         (Asked(old="4.0.5", new="4.3.6", how="jump"), "is none of"),
         (Asked(old="4.0.5", new="4.3.6", nodes=2), "neither 1 nor 3"),
         (Asked(old="4.0.5", new="4.3.6", alternative="nope"), "no alternative"),
+        (Asked(old="4.3.6", new="4.3.6", how="rolling"), "one node cannot roll"),
     ],
 )
 def test_what_cannot_be_played_is_refused(asked: Asked, said: str) -> None:
@@ -62,7 +63,7 @@ def test_the_design_for_the_new_broker(
     assert (found.contract.nodes, found.shape.nodes) == (1, 1)
 
 
-@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("how", [each for each in WAYS if each != ROLLING])
 def test_every_step_is_played_and_judged(how: str) -> None:
     """Each step has its function, and the checks find those that they ask for, in that order."""
     steps = STEPS[how]
@@ -98,6 +99,35 @@ def test_a_rolling_upgrade_says_why_it_is_not_tested() -> None:
 
     assert row.not_tested is not None
     assert "only from 4.2" in row.not_tested.reason
+
+
+def test_who_cannot_roll_is_told_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between these versions it ends not tested, with the reason, as exit code 3."""
+    monkeypatch.setattr(command, "upgrade", pytest.fail)
+
+    code = command.upgrade_and_judge(Asked(old="3.10.8", new="4.0.5", how="rolling", nodes=3))
+
+    assert code == 3
+    said = capsys.readouterr().out
+    assert "not tested: 4.0 takes a rolling upgrade only from 3.13" in said
+
+
+def test_a_rolling_upgrade_is_judged_on_the_design_that_rolls() -> None:
+    """Where versions allow it, it claims what it can hold; the alternative is there from the start.
+
+    Nothing is moved, so nothing is said of order and of what came twice.
+    """
+    asked = Asked(old="4.3.6", new="4.3.6", how="rolling", nodes=3, alternative="quorum-builds")
+    found = ready(asked)
+
+    assert command.cannot_roll(found) == ""
+    assert {each.id for each in requirements(found)} == {
+        "upgrade-loss", "upgrade-service", "upgrade-rolling",
+    }  # fmt: skip
+    builds = next(each for each in found.contract.topology.queues if each.name == "builds")
+    assert (builds.type, found.contract.nodes) == ("quorum", 3)
 
 
 PLAIN = (

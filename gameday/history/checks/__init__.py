@@ -30,6 +30,7 @@ from gameday.history.checks.performance import performance
 from gameday.history.checks.pool import pool
 from gameday.history.checks.recovery import blocked, recovery
 from gameday.history.checks.retries import attempts
+from gameday.history.checks.rolling import rolled
 from gameday.history.checks.routing import correlation, routed
 from gameday.history.checks.scaling import scaling
 from gameday.history.checks.schemas import schemas
@@ -102,6 +103,7 @@ CHECKS: dict[str, Check] = {
     "without_service": without_service,
     "overtaken": overtaken,
     "handled_twice": handled_twice,
+    "rolled": rolled,
     "isolation": isolation,
     "isolation_detected": isolation_detected,
     "left_as_it_was": left_as_it_was,
