@@ -64,7 +64,7 @@ def _tree(version: str) -> Finding:
     try:
         release = find_release(version)
     except UsageError:
-        remedy = f"make brokers, for `gameday run --broker {version}`"
+        remedy = f"make brokers, for `gameday run --broker {version}`, `matrix` and `upgrade`"
         return optional(name, "not fetched", remedy)
     return _broker(name, release, Level.OPTIONAL)
 

@@ -57,6 +57,13 @@ class Release:
         shell = ["sh", "-c", _ENTER, "gameday-enter", str(self.tree), str(state)]
         return ["unshare", *user, "--mount", *shell]
 
+    def has_plugin(self, name: str) -> bool:
+        """Whether the release brings a plugin along, enabled or not."""
+        folder = self.scripts.parent / "plugins"
+        if self.tree is not None:
+            folder = self.tree / folder.relative_to("/")
+        return any(folder.glob(f"{name}-[0-9]*"))
+
     def environment(self) -> dict[str, str]:
         """Return what the release adds to a started process's environment."""
         return {} if self.tree is None else {"PATH": TREE_PATH}

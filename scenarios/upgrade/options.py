@@ -16,6 +16,8 @@ from scenarios.options import one_of, parse_variables
 
 DRAIN, SHOVEL, UNREAD, ROLLING = "drain", "shovel", "unread", "rolling"
 WAYS = (DRAIN, SHOVEL, UNREAD, ROLLING)
+SHOVEL_PLUGIN = "rabbitmq_shovel_management"
+"""With it comes `rabbitmq_shovel`; it tells why a shovel ended."""
 AS_IT_IS = "none"
 """The name for no alternative: the design as it stands, less what the new broker refuses."""
 
@@ -84,6 +86,11 @@ def ready(asked: Asked) -> Ready:
         raise UsageError("--how rolling: one node cannot roll; give it --nodes 3.")
     loaded = load(asked.system, parse_variables(asked.variables))
     old, new = brokers(asked)
+    if asked.how != ROLLING and not new.has_plugin(SHOVEL_PLUGIN):
+        raise UsageError(
+            f"RabbitMQ {new.version} has no plugin {SHOVEL_PLUGIN}, by which messages are moved to "
+            "it: name a release that brings it along."
+        )
     if asked.how != ROLLING and not any(each.surge for each in loaded.contract.producers):
         raise UsageError(
             f"{loaded.contract.system}: no producer has a surge, so nothing would wait on the old "

@@ -20,8 +20,6 @@ from scenarios.crew import Crew
 from scenarios.screen import Screen
 from scenarios.settings import broker_settings
 
-SHOVEL_PLUGIN = "rabbitmq_shovel_management"
-
 
 @dataclass
 class Side:
@@ -72,11 +70,17 @@ class Start:
 
 
 def start_cluster(
-    start: Start, name: str, release: Release, contract: Contract, beside: int | None = None
+    start: Start,
+    name: str,
+    release: Release,
+    contract: Contract,
+    *,
+    beside: int | None = None,
+    plugins: tuple[str, ...] = (),
 ) -> LocalCluster:
     """Start a side's cluster; when it ends, what its nodes logged is kept under the side's name."""
     settings = broker_settings(contract, release.version, "tuned")
-    settings = replace(settings, plugins=(*settings.plugins, SHOVEL_PLUGIN))
+    settings = replace(settings, plugins=(*settings.plugins, *plugins))
     cluster = start_local(
         settings, broker=release, nodes=contract.nodes, state_dir=start.state_dir, beside=beside,
         progress=start.screen.step,

@@ -19,6 +19,7 @@ from gameday.history.roles import Roles
 from gameday.traffic.session import OWN_CONTRACT
 from scenarios.upgrade.declaring import declare_on_green
 from scenarios.upgrade.move import Move, with_number
+from scenarios.upgrade.options import SHOVEL_PLUGIN
 from scenarios.upgrade.rolling import ROLLED
 from scenarios.upgrade.shovels import shovel
 from scenarios.upgrade.sides import Side, side_of, start_cluster
@@ -36,7 +37,9 @@ def start_green(move: Move) -> None:
     ready, start = move.ready, move.start
     with move.step("start_green") as found:
         shape = ready.shape
-        cluster = start_cluster(start, "green", ready.new, shape, move.blue.base)
+        cluster = start_cluster(
+            start, "green", ready.new, shape, beside=move.blue.base, plugins=(SHOVEL_PLUGIN,)
+        )
         contract = start.folder / "green.json"
         contract.write_text(shape.model_dump_json(by_alias=True), encoding="utf-8")
         marker = {**start.marker, OWN_CONTRACT: str(contract)}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gameday.clusters.nodes import complaint
-from gameday.clusters.release import find_release
+from gameday.clusters.release import Release, find_release
 from gameday.clusters.toxiproxy import find_binary
 from gameday.errors import UsageError
 
@@ -93,3 +93,15 @@ def test_complaint_is_what_the_node_said_first(tmp_path: Path) -> None:
     assert complaint(log) == "You've tried to set no.such.setting; BOOT FAILED"
     log.write_text("unshare: Operation not permitted\n")
     assert complaint(log) == "unshare: Operation not permitted"
+
+
+def test_plugins_are_looked_for_where_the_release_lies(tmp_path: Path) -> None:
+    """In its own folder, or in that folder of its tree; a longer name is another plugin."""
+    for root in (tmp_path / "plain", tmp_path / "tree" / "opt" / "broker"):
+        (root / "plugins" / "rabbitmq_shovel_management-4.3.6").mkdir(parents=True)
+    plain = Release("4.3.6", tmp_path / "plain" / "sbin")
+    tree = Release("4.3.6", Path("/opt/broker/sbin"), tmp_path / "tree")
+
+    for release in (plain, tree):
+        assert release.has_plugin("rabbitmq_shovel_management")
+        assert not release.has_plugin("rabbitmq_shovel")

@@ -23,6 +23,15 @@ BROKERS: Mapping[str | None, Release] = {
 def brokers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every version be on this machine."""
     monkeypatch.setattr(options, "find_release", lambda wanted: BROKERS[wanted])
+    monkeypatch.setattr(Release, "has_plugin", lambda *_: True)
+
+
+def test_a_broker_without_shovels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing could be moved to it, nor back."""
+    monkeypatch.setattr(Release, "has_plugin", lambda *_: False)
+
+    with pytest.raises(UsageError, match="has no plugin rabbitmq_shovel_management"):
+        ready(Asked(old="3.10.8", new="4.3.6"))
 
 
 @pytest.mark.parametrize(
