@@ -9,8 +9,9 @@ import os
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
+from gameday import secured
 from gameday.clusters.broker import with_type
 from gameday.clusters.cluster import Address, Door, NodeAddresses
 from gameday.clusters.facts import Definitions
@@ -37,6 +38,8 @@ class AttachedCluster:
     nodes: tuple[str, ...]
     version: str
     powers: frozenset[str] = frozenset()
+    management_authority: str | None = None
+    """The file of the authority that vouches for the management API, where its URL names one."""
 
     @property
     def username(self) -> str:
@@ -71,7 +74,8 @@ class AttachedCluster:
         del door
         credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
         where = self.addresses(node).client
-        return f"{self.amqp.scheme}://{credentials}@{where}/{quote(vhost, safe='')}"
+        query = f"?{self.amqp.query}" if self.amqp.query else ""
+        return f"{self.amqp.scheme}://{credentials}@{where}/{quote(vhost, safe='')}{query}"
 
     def management_url(self, node: str) -> str:
         """Return the URL of the management API, without the password."""
@@ -85,6 +89,7 @@ class AttachedCluster:
             self.management_base,
             self.management_username,
             self.management_password,
+            authority=self.management_authority,
         )
 
 
@@ -97,10 +102,13 @@ def attach() -> AttachedCluster:
     base = f"{api.scheme}://{api.hostname}{port}{api.path.rstrip('/')}"
     username = unquote(api.username or amqp.username or "guest")
     password = unquote(api.password or amqp.password or "guest")
-    management = Management(base, username, password)
+    authority = dict(parse_qsl(api.query)).get(secured.AUTHORITY)
+    management = Management(base, username, password, authority=authority)
     nodes = tuple(sorted(node["name"] for node in management.get("/api/nodes")))
     version = str(management.get("/api/overview")["rabbitmq_version"])
-    return AttachedCluster(amqp, base, username, password, nodes, version)
+    return AttachedCluster(
+        amqp, base, username, password, nodes, version, management_authority=authority
+    )
 
 
 def _url(variable: str, text: str, schemes: tuple[str, ...]) -> SplitResult:

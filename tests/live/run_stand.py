@@ -84,19 +84,21 @@ class Runs:
         """The folder of the newest run."""
         return (self.folder / "runs" / "latest").resolve()
 
-    def start(self, played: Plan, *, light: bool = False) -> subprocess.Popen[str]:
-        """Start a run of a plan, with all of sparki's load or with a quarter of it.
+    def start(
+        self, played: Plan, *more: str, light: bool = False, of: str = "sparki"
+    ) -> subprocess.Popen[str]:
+        """Start a run of a plan, with all of a system's load or with a quarter of sparki's.
 
-        On the broker that is installed, or that GAMEDAY_TEST_BROKER names.
+        With more options; on the broker that is installed, or that GAMEDAY_TEST_BROKER names.
         """
         played.save(self.folder / "plan.json")
         own = self.folder / "sparki.yaml"
         if light:
             own.write_text(lighter((CONTRACTS / "sparki.yaml").read_text()))
-        system = str(own) if light else "sparki"
+        system = str(own) if light else of
         words = [sys.executable, "-m", "scenarios", "run", system, "--plan", "plan.json"]
         broker = named_broker()
-        words += ["--broker", broker] if broker else []
+        words += [*more, *(["--broker", broker] if broker else [])]
         with (self.folder / "said").open("w") as said:
             process = subprocess.Popen(
                 words, env=self.environment, cwd=self.folder, text=True, stdout=said,

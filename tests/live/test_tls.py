@@ -18,12 +18,14 @@ from conftest import QUICK, beside, named_broker
 from chaos import probes
 from chaos.knocking import greeting_at, knock
 from gameday import secured
+from gameday.clusters.attached import attach
 from gameday.clusters.authority import AUTHORITY, OTHER_NAME, STRANGER
 from gameday.clusters.broker import Broker
 from gameday.clusters.handshakes import client_connections, try_doors
 from gameday.clusters.local import LocalCluster, load, local_cluster
 from gameday.clusters.management import ManagementError
 from gameday.clusters.tls import folder_of
+from gameday.clusters.wait import wait_until
 from gameday.history.checks.secured import PEER, SERVER
 
 pytestmark = pytest.mark.live
@@ -134,7 +136,9 @@ def test_clients_and_tools_come_by_tls(pair: LocalCluster) -> None:
     url = pair.amqp_url("r1", "/")
     with closing(pika.BlockingConnection(secured.parameters(url))) as connection:
         connection.channel()
-        assert client_connections(pair, "/") == {"tls": 1, "plain": 0}
+        wait_until(  # The broker forgets those of earlier tests a moment later.
+            lambda: client_connections(pair, "/") == {"tls": 1, "plain": 0}, 10, "one by TLS"
+        )
     plain = url.replace("amqps://", "amqp://").partition("?")[0]
     with pytest.raises(pika.exceptions.AMQPConnectionError):
         pika.BlockingConnection(pika.URLParameters(plain))
@@ -148,6 +152,24 @@ def test_https_alone_serves_the_management_api(pair: LocalCluster) -> None:
 
     with pytest.raises(ManagementError, match="SSLError"):
         unknowing.get("/api/whoami")
+
+
+def test_a_cluster_of_somebody_else_s_is_attached_to_by_tls(
+    pair: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both addresses name their authority, and with another's neither is believed."""
+    ours, strange = (secured.query(str(folder_of(pair.record) / f"{each}.pem"))
+                     for each in (AUTHORITY, STRANGER))  # fmt: skip
+    monkeypatch.setenv("AMQP_URL", pair.amqp_url("r1", "/"))
+    monkeypatch.setenv("GAMEDAY_MANAGEMENT_URL", pair.management_url("r1") + "/" + ours)
+    found = attach()
+
+    assert found.version == pair.version
+    with closing(pika.BlockingConnection(secured.parameters(found.amqp_url("r1", "/")))) as line:
+        assert line.is_open
+    monkeypatch.setenv("GAMEDAY_MANAGEMENT_URL", pair.management_url("r1") + "/" + strange)
+    with pytest.raises(ManagementError, match="SSLError"):
+        attach()
 
 
 def test_a_node_that_was_killed_comes_back_by_tls(pair: LocalCluster) -> None:
