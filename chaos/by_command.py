@@ -1,86 +1,42 @@
 """A fault on a cluster that somebody else runs: the same fault, done by its owner's commands.
 
 What it is, whom it strikes and how it is judged stay the fault's own; how it is applied, seen and
-undone is replaced. Which commands a fault needs is one literal table (`TEMPLATES`); a fault without
-an entry cannot be done by commands, and one whose template the owner's file lacks is declined.
+undone is replaced. Which commands a fault needs, and what proves it: `proofs.py`. One whose
+template the owner's file lacks is declined.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from chaos import outside, steps
-from chaos.alarms import ALL, MORE_BYTES
+from chaos.alarms import MORE_BYTES
 from chaos.fault import Breaking, Fault, Nothing, Site
 from chaos.nodes import KillAllNodes, KillFollower, KillNodes
+from chaos.proofs import peers_of, struck_nodes, template_of
 from chaos.revert import TROUBLE, Revert, Seen
+from chaos.steps import FALLBACK_WITHIN_S
 from gameday.clusters.cluster import Link
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.commanded_facts import CommandedFacts
 from gameday.clusters.templates import Ready
 from gameday.errors import HarnessError
 
-TEMPLATES: dict[str, str] = {
-    "kill_node": "kill",
-    "kill_follower": "kill",
-    "kill_nodes": "kill",
-    "kill_all_nodes": "kill",
-    "stop_node": "stop",
-    "stop_app": "stop_app",
-    "pause_node": "pause",
-    "isolate": "isolate_{how}",
-    "cut_links": "cut_link_{how}",
-    "disk_alarm": "disk_alarm",
-    "memory_alarm": "memory_alarm",
-}
-"""Which template of the owner's file does which kind of fault."""
-
-PROOFS: dict[str, str] = {
-    "kill": "its AMQP port gives no answer, and no other node sees it run",
-    "stop": "its AMQP port gives no answer, and no other node sees it run",
-    "stop_app": "its AMQP port gives no answer, and no other node sees it run",
-    "pause": "its AMQP port says nothing, and does not refuse; the others' ports answer",
-    "isolate_reset": "no question passes between it and its peers, and neither sees the other run",
-    "isolate_silent": "no question passes between it and its peers, and others' still do",
-    "cut_link_reset": "no question passes between the two, and neither sees the other run",
-    "cut_link_silent": "no question passes between the two, and others' still do",
-    "disk_alarm": "every node that answers knows its disk alarm",
-    "memory_alarm": "every node that answers knows its memory alarm",
-}
-"""What is looked for from outside while the fault is in force, in words."""
-
-HEALED: dict[str, str] = {
-    **dict.fromkeys(
-        PROOFS, "every node answers AMQP and sees every node run, without a partition, for seconds"
-    ),
-    "disk_alarm": "every node answers, none knows the alarm, and the limit is as before",
-    "memory_alarm": "every node answers, none knows the alarm, and the limit is as before",
-}
-"""What is looked for once it is undone, in words."""
-
 SILENT_SHOWS_AFTER_S = 5.0
 
-
-def template_of(kind: str, parameters: Mapping[str, Any]) -> str | None:
-    """Return the template that a fault needs, none when commands cannot do it."""
-    if kind == "cut_links" and parameters.get("shape", "single") != "single":
-        return None
-    form = TEMPLATES.get(kind)
-    return form and form.format(how=parameters.get("how", "reset"))
+MASKED = (
+    "faults.{template}.revert: a secret or a user in a URL stands in a command, which would be "
+    "masked where it is written down, so that nobody could undo by it: take it out."
+)
 
 
-def struck_nodes(kind: str, target: str, nodes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the nodes that a fault with this target strikes."""
-    if kind == "kill_all_nodes" or target == ALL:
-        return nodes
-    return tuple(dict.fromkeys(each.strip() for each in target.split(",")))
-
-
-def peers_of(template: str, node: str, peer: str, nodes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the peers from which a node is parted."""
-    others = tuple(each for each in nodes if each != node)
-    return ((peer or others[0]),) if template.startswith("cut_link") else others
+def may_take_s(
+    commands: Sequence[Ready], restart: Sequence[Ready], healed_within_s: float
+) -> float:
+    """Return how long undoing may take at most: twice the commands, a restart, and both looks."""
+    twice = 2 * sum(each.within_s for each in commands)
+    return twice + sum(each.within_s for each in restart) + healed_within_s + FALLBACK_WITHIN_S
 
 
 def commands_now(
@@ -181,12 +137,18 @@ class ByCommand:
             if node not in self.cluster.nodes:
                 known = ", ".join(self.cluster.nodes)
                 raise HarnessError(f"there is no node {node}; there are {known}.")
+        commands, restart = self._commands("revert"), self._restart()
+        written = [each.as_json() for each in (*commands, *restart)]
+        if site.journal.masks(written):
+            raise HarnessError(MASKED.format(template=self.template))
+        healed_within_s = self.cluster.own.faults.given()[self.template].healed_within_s
         values: dict[str, Any] = {
             "template": self.template,
             "nodes": list(self.nodes),
-            "commands": [each.as_json() for each in self._commands("revert")],
-            "restart": [each.as_json() for each in self._restart()],
-            "healed_within_s": self.cluster.own.faults.given()[self.template].healed_within_s,
+            "commands": written[: len(commands)],
+            "restart": written[len(commands) :],
+            "healed_within_s": healed_within_s,
+            "may_take_s": may_take_s(commands, restart, healed_within_s),
         }
         if self.template.endswith("_alarm"):
             values["limits"] = {node: self._limit(node) for node in self.nodes}

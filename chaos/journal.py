@@ -73,6 +73,10 @@ class Journal:
         os.fsync(self._file)
         return line
 
+    def masks(self, value: Any) -> bool:
+        """Whether a value would not be written down as it is, because of a secret in it."""
+        return bool(self._redactor.value(value) != value)
+
     def close(self) -> None:
         """Give the file back; nothing is pending, for every line is written when appended."""
         os.close(self._file)

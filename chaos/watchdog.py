@@ -118,14 +118,17 @@ class Watchdog:
 
 def overdue(fault: str, lines: tuple[dict[str, Any], ...], now_ns: int) -> bool:
     """Whether an open fault has outlived its time, or its revert has."""
-    due_ns = 0
+    due_ns, may_take_s = 0, REVERTING_MAY_TAKE_S
     for line in lines:
         if line["event"] != "fault" or line["fault"] != fault:
             continue
         if line["step"] == "intent":
             due_ns = line["time_ns"] + int(line["ttl_s"] * 1e9)
+            may_take_s = max(
+                may_take_s, line.get("revert", {}).get("values", {}).get("may_take_s", 0.0)
+            )
         elif line["step"] == "reverting":
-            due_ns = line["time_ns"] + int(REVERTING_MAY_TAKE_S * 1e9)
+            due_ns = line["time_ns"] + int(may_take_s * 1e9)
     return now_ns > due_ns
 
 

@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.by_command import Owner, commands_now, struck_nodes, template_of
+from chaos.by_command import MASKED, Owner, commands_now
 from chaos.catalogue import POWERS
 from chaos.fault import Fault, as_it_is
 from chaos.journal import Journal
 from chaos.plan import Entry, Episode, Plan
+from chaos.proofs import struck_nodes, template_of
 from gameday.clusters import commanding
 from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.cluster import ALL_POWERS
@@ -151,17 +152,21 @@ def rehearse(cluster: CommandedCluster, plan: Plan, journal: Journal, screen: Sc
         return
     screen.step(f"running the commands that undo {', '.join(wanted)}, while there is nothing to")
     with ThreadPoolExecutor(max_workers=len(cluster.nodes)) as pool:
-        tried = pool.map(lambda node: _rehearse_on(cluster, node, wanted), cluster.nodes)
+        tried = pool.map(lambda node: _rehearse_on(cluster, node, wanted, journal), cluster.nodes)
         shown = [command.shown for commands in tried for command in commands]
     journal.append("rehearsed", commands=shown)
 
 
-def _rehearse_on(cluster: CommandedCluster, node: str, names: list[str]) -> list[Ready]:
+def _rehearse_on(
+    cluster: CommandedCluster, node: str, names: list[str], journal: Journal
+) -> list[Ready]:
     done: list[Ready] = []
     for name in names:
         for command in commands_now(cluster, name, "revert", node):
             if command in done:
                 continue
+            if journal.masks(command.as_json()):
+                raise PrepareError(MASKED.format(template=name))
             note = cluster.run_folder / f"rehearsal-{node}.json"
             try:
                 commanding.run(command, cluster.folder, note, cluster.credential_variables)

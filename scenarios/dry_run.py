@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from chaos.by_command import HEALED, PROOFS, peers_of, struck_nodes, template_of
 from chaos.plan import Entry
+from chaos.proofs import HEALED, PROOFS, peers_of, struck_nodes, template_of
 from gameday.clusters.cluster_file import ClusterFile
 from gameday.clusters.commanded import commands_of
 from gameday.clusters.templates import Ready

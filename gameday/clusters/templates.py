@@ -15,6 +15,9 @@ from typing import Any
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
+USER_PART = re.compile(r"://[^/\s?#\"']*@")
+"""A user in a URL, as it is masked in everything that is written."""
+
 NODE = frozenset({"node", "erlang_name", "amqp_host", "amqp_port", "management_host"})
 """What every node has, for itself and, after `peer_`, for a peer; `peer` is the peer's name.
 
@@ -56,7 +59,7 @@ class Ready:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the journal has it."""
-        return asdict(self)
+        return {**asdict(self), "argv": list(self.argv)}
 
 
 def from_json(value: Mapping[str, Any]) -> Ready:
@@ -99,6 +102,11 @@ def mistakes(fault: str, way: str, run: str, input_: str | None, folder: Path) -
     except (OSError, UnicodeDecodeError) as error:
         yield f"expected a text file beside this one, found {input_!r}; {error}"
         return
+    if USER_PART.search(text_of(run, input_, folder)):
+        yield (
+            "expected no user in a URL, found one; that is masked wherever commands are written "
+            "down, and could not be run again: let the program's own configuration name him"
+        )
     peers = {name for name in names if is_of_peer(name)}
     if peers and fault not in BETWEEN:
         yield f"expected no peer, found {{{min(peers)}}}; {fault} strikes one node alone"

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from test_attached_file import good, written
 
-from chaos.by_command import HEALED, PROOFS, TEMPLATES, Owner, template_of
+from chaos.by_command import Owner
 from chaos.catalogue import KINDS, POWERS
 from chaos.clients import KillClient
 from chaos.fault import Nothing
@@ -21,6 +21,7 @@ from chaos.guard import Others, allow, allow_beside
 from chaos.journal import FILE_NAME, Journal, read
 from chaos.nodes import KillNode
 from chaos.plan import Entry, Episode, Plan
+from chaos.proofs import HEALED, PROOFS, TEMPLATES, template_of
 from gameday.clusters import commanding
 from gameday.clusters.cluster_file import Faults, read_file
 from gameday.clusters.commanded import POWERS as TEMPLATE_POWERS

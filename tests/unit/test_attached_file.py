@@ -141,6 +141,12 @@ def test_values_hold_nothing_that_a_shell_reads(tmp_path: Path, value: str) -> N
         ("kill", "apply", "kill {pod}", "expected a value for {pod}, found none; give node a one"),
         ("kill", "apply", "kill {peer_host}", "expected no peer, found {peer_host}"),
         ("kill", "revert", "x {beyond_free_bytes}", "expected no limit of another fault"),
+        (
+            "kill",
+            "revert",
+            "docker -H ssh://me@far start x",
+            "expected no user in a URL, found one",
+        ),
         ("kill", "apply", "kill 'x", "cannot be split into words"),
         ("cut_link_reset", "apply", "cut {host}", "expected the peer that is cut off, found none"),
         ("disk_alarm", "revert", "x {beyond_free_bytes}", "expected the limit that was in force"),

@@ -14,7 +14,9 @@ from chaos.by_command import Owner
 from chaos.fault import Fault, Site
 from chaos.journal import FILE_NAME, Journal
 from chaos.nodes import KillAllNodes, KillFollower, KillNode, KillNodes
+from chaos.redaction import Redactor
 from chaos.revert import Seen
+from chaos.watchdog import overdue
 from gameday.clusters.cluster_file import read_file
 from gameday.clusters.commanded import CommandedCluster, made_of
 from gameday.clusters.commanded_facts import CommandedFacts
@@ -240,6 +242,29 @@ def test_intent_has_the_revert_with_the_limit_of_now(stand: Stand, tmp_path: Pat
 
     assert [list(each["argv"]) for each in values["commands"]] == [["ctl", "rabbit@b", "777"]]
     assert values["limits"] == {"b": 777}
+
+
+def test_command_that_would_be_masked_is_not_relied_on(stand: Stand, tmp_path: Path) -> None:
+    """What stands in the journal otherwise than it was run could not be run again."""
+    secret = Journal(tmp_path / FILE_NAME, Redactor(frozenset({"10.0.0.2"})))
+    site = Site(stand.cluster, secret)  # type: ignore[arg-type]
+
+    with pytest.raises(HarnessError, match=r"faults\.kill\.revert: a secret .* would be masked"):
+        Owner(stand.cluster).adapted(KillNode("b")).capture(site)  # type: ignore[attr-defined]
+
+
+def test_watchdog_gives_commands_their_time(stand: Stand, tmp_path: Path) -> None:
+    """A revert that may take long is not undone by two at once before its time is up."""
+    values = captured(stand, KillAllNodes(), tmp_path)
+    assert values["may_take_s"] == 2 * 3 * 60 + 3 * (30 + 60) + 120 + 90
+
+    intent = {"event": "fault", "fault": "f", "step": "intent", "time_ns": 0, "ttl_s": 10.0,
+              "revert": {"kind": "run_commands", "values": values}}  # fmt: skip
+    reverting = {"event": "fault", "fault": "f", "step": "reverting", "time_ns": 0}
+    lines = (intent, reverting)
+
+    assert not overdue("f", lines, int(800e9))
+    assert overdue("f", lines, int(850e9))
 
 
 def test_several_nodes_are_undone_each(stand: Stand, tmp_path: Path) -> None:
