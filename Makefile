@@ -14,10 +14,10 @@ STAND := stand and not nightly
 SHARED := live and not apart and not nightly
 APART := live and apart and not nightly
 
-.PHONY: help setup gameday test test-unit test-all bench brokers images lint format constraints
+.PHONY: help setup gameday test test-unit test-all test-network-isolation bench brokers images lint format constraints
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## all that this machine needs: .venv, RabbitMQ, Toxiproxy (starts no broker)
 	@scripts/setup.sh
@@ -37,6 +37,9 @@ test-all: test ## everything, also what takes longer than a change may wait
 	@BESIDE="nightly and not live and not stand" STAND="nightly and stand" \
 		SHARED="nightly and live and not apart" APART="nightly and live and apart" \
 		scripts/test.sh $(PYTEST_ARGS)
+
+test-network-isolation: setup ## tests in network zones: says first what memory they take, and leaves all as it was
+	@scripts/test_network_isolation.sh $(PYTEST_ARGS)
 
 bench: setup ## measure, and print the README's table of numbers
 	@for script in bench/[a-z]*.py; do $(BIN)/python "$$script"; done

@@ -8,6 +8,7 @@ decision is `verdict.json`'s, and a run without one is INCONCLUSIVE.
 from pathlib import Path
 
 from gameday.history.sides import UPGRADE
+from reports.badge import badge
 from reports.document import Document, Section
 from reports.files import write_files
 from reports.junit import write_junit
@@ -38,6 +39,7 @@ SECTIONS = (
 
 OF_NETWORK = (criteria, isolation, untested, provenance)
 """What there is to say when only the network was looked at."""
+BADGE_WORDS = {"GO": "passing", "NO-GO": "failing"}
 
 
 def write_report(folder: Path) -> Path:
@@ -47,13 +49,21 @@ def write_report(folder: Path) -> Path:
     junit = write_junit(
         material.name, document.banner.decision, material.criteria, claimed(material)
     )
-    return write_files(folder, document, junit)
+    page = write_files(folder, document, junit)
+    if _only_network(material):
+        word = BADGE_WORDS.get(document.banner.decision, "unknown")
+        (folder / "badge.svg").write_text(badge("network isolation", word), encoding="utf-8")
+    return page
+
+
+def _only_network(material: Material) -> bool:
+    return material.manifest.get("kind") == "isolation"
 
 
 def build(material: Material) -> Document:
     """Return the whole report before any markup."""
-    only_network = material.manifest.get("kind") == "isolation"
-    found = [section(material) for section in (OF_NETWORK if only_network else SECTIONS)]
+    wanted = OF_NETWORK if _only_network(material) else SECTIONS
+    found = [section(material) for section in wanted]
     sections: tuple[Section, ...] = tuple(one for one in found if one is not None)
     top = banner(material)
     return Document(

@@ -34,6 +34,7 @@ PROBES: tuple[Probe, ...] = (
     programs.redis,
     programs.libfaketime,
     programs.haproxy,
+    programs.zones,
 )
 """In the order of the table: first what a game day needs, then what more would allow."""
 

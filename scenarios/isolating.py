@@ -10,8 +10,8 @@ from pathlib import Path
 
 from chaos.journal import Journal
 from gameday.clusters.local import LocalCluster
-from gameday.clusters.zones.machine import free_mib
-from gameday.clusters.zones.observe import FORECAST_MIB, Wanted, observe
+from gameday.clusters.zones.machine import FORECAST_MIB, forecast, free_mib
+from gameday.clusters.zones.observe import Wanted, observe
 from gameday.contracts.isolation_rules import CHECKS
 from gameday.contracts.model import Contract
 from gameday.errors import HarnessError
@@ -27,15 +27,6 @@ def rows_of(contract: Contract) -> list[str]:
         for row in contract.requirements
         if row.criteria and all(each.check in CHECKS for each in row.criteria)
     ]
-
-
-def forecast() -> str:
-    """Return the warning: how much memory it takes, and how much there is."""
-    free = free_mib()
-    text = f"network zones with a broker in one of them take up to {FORECAST_MIB} MiB of memory"
-    if free < FORECAST_MIB:
-        return f"WARNING: {text}, and only {free:.0f} MiB are free here"
-    return f"{text}; {free:.0f} MiB are free"
 
 
 def isolate_where_claimed(game: Game) -> None:

@@ -14,6 +14,7 @@ from gameday.clusters.balancer import find_haproxy
 from gameday.clusters.clock import find_library
 from gameday.clusters.release import Release, find_release
 from gameday.clusters.toxiproxy import find_binary
+from gameday.clusters.zones.able import why_not
 from gameday.errors import UsageError
 from scenarios.finding import Finding, Level, missing, optional, ready
 
@@ -135,6 +136,14 @@ def libfaketime() -> Finding:
             "libfaketime", "not found", "Only the fault jump_clock needs it: make setup."
         )
     return ready("libfaketime", str(library))
+
+
+def zones() -> Finding:
+    """Try whether network namespaces and rules can be made."""
+    obstacle = why_not()
+    if obstacle is not None:
+        return optional("zones", obstacle.what, f"Only `gameday isolation`: {obstacle.remedy}.")
+    return ready("zones", "network namespaces and rules between them can be made")
 
 
 def redis() -> Finding:

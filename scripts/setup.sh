@@ -19,5 +19,6 @@ scripts/setup_rabbitmq.sh
 scripts/setup_redis.sh
 scripts/setup_faketime.sh
 scripts/setup_haproxy.sh
+scripts/setup_zones.sh
 scripts/setup_toxiproxy.sh
 scripts/setup_python.sh

@@ -13,17 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from tests import network
+
 FOLDERS = {"live": "live", "browser": "browser", "safety": "stand"}
 MARKED = {Path(__file__).parent / folder: marker for folder, marker in FOLDERS.items()}
 REASON = re.compile(r"(?P<marker>[\w. -]+): (?P<missing>.+) — run with: (?P<command>.+)")
 FORM = "<marker>: <what is missing> — run with: <command>"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """End as on Ctrl-C when told to: a cancelled job must not leave a cluster running.
 
     SIGINT too, which a shell's background job inherits as ignored.
     """
+    config.pluginmanager.register(network.NetworkTests(config))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
 
@@ -36,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MARKER,…",
         help=f"fail instead of skipping for these markers (a reason reads: {FORM})",
     )
+    network.add_options(parser)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from gameday.clusters.zones.rules import ruleset
-from gameday.clusters.zones.zones import OWN_USER, Zones, open_zones
+from gameday.clusters.zones.zones import OWN_USER, Zones, open_zones, search_path
 from gameday.contracts.isolation import BROKER, Door, Isolation, Zone
 from gameday.errors import HarnessError
 
@@ -64,7 +64,11 @@ class Detected:
 @cache
 def why_not() -> Obstacle | None:
     """Return what keeps this machine from making zones; none when it can."""
-    missing = {package for name, package in PROGRAMS.items() if shutil.which(name) is None}
+    missing = {
+        package
+        for name, package in PROGRAMS.items()
+        if shutil.which(name, path=search_path()) is None
+    }
     if missing:
         packages = " ".join(sorted(missing))
         return Obstacle(f"{packages} not installed", f"make setup, or apt-get install {packages}")
@@ -74,7 +78,13 @@ def why_not() -> Obstacle | None:
                "--mount-proc", "sh", "-ec", trial]  # fmt: skip
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=TRIAL_WITHIN_S
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TRIAL_WITHIN_S,
+            env={"PATH": search_path()},
+            cwd="/",
         )
     except subprocess.TimeoutExpired:
         return Obstacle("making a namespace hangs", "run as root on a machine of one's own")

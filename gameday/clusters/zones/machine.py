@@ -1,12 +1,15 @@
-"""The machine's own networks, as they are before zones are opened and after they are closed.
+"""The machine's own networks and memory, before zones are opened and after they are closed.
 
 Zones change none of this; that they did not is looked at, not believed. What is not readable here
-(the rules, without root) is none, and compared as such.
+(the rules, without root) is none, and compared as such. `python -m gameday.clusters.zones.machine`
+does it for scripts: `forecast`, `note FILE`, `compare FILE`.
 """
 
 import hashlib
+import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ from gameday.clusters.zones.record import ZonesRecord
 
 FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
 LIMIT_S = 10.0
+FORECAST_MIB = 260
+"""What zones take at most, as `gameday isolation` measures it in each run, with room to spare."""
 
 State = dict[str, Any]
 
@@ -27,6 +32,24 @@ def machine_state() -> State:
         "forwarding": {name.replace("/", "."): _value(name) for name in FORWARDING},
         "rules_sha256": _rules(),
     }
+
+
+def differences(before: State, after: State) -> list[str]:
+    """Return what is not as it was, in sentences."""
+    return [
+        f"the machine's {name} changed, by whoever: {before[name]} before, {after.get(name)} now"
+        for name in sorted(before)
+        if before[name] != after.get(name)
+    ]
+
+
+def forecast() -> str:
+    """Return the warning: how much memory zones take, and how much there is."""
+    free = free_mib()
+    text = f"network zones with a broker in one of them take up to {FORECAST_MIB} MiB of memory"
+    if free < FORECAST_MIB:
+        return f"WARNING: {text}, and only {free:.0f} MiB are free here"
+    return f"{text}; {free:.0f} MiB are free"
 
 
 def left_of(record: ZonesRecord) -> list[str]:
@@ -69,13 +92,36 @@ def _value(name: str) -> str | None:
 
 def _rules() -> str | None:
     """Return a digest of the machine's own rules; they may name what is nobody's business."""
-    if shutil.which("nft") is None:
+    nft = shutil.which("nft") or shutil.which("nft", path="/usr/sbin:/sbin")
+    if nft is None:
         return None
     try:
         done = subprocess.run(
-            ["nft", "--stateless", "list", "ruleset"], capture_output=True, check=False,
+            [nft, "--stateless", "list", "ruleset"], capture_output=True, check=False,
             timeout=LIMIT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return None
     return hashlib.sha256(done.stdout).hexdigest() if done.returncode == 0 else None
+
+
+def main(words: list[str]) -> int:
+    """Serve a script: say what zones take, note the state, or compare with what was noted."""
+    if words == ["forecast"]:
+        sys.stdout.write(f"{forecast()}\n")
+        return 0
+    if len(words) == 2 and words[0] == "note":
+        Path(words[1]).write_text(json.dumps(machine_state()), encoding="utf-8")
+        return 0
+    if len(words) == 2 and words[0] == "compare":
+        before = json.loads(Path(words[1]).read_text(encoding="utf-8"))
+        found = differences(before, machine_state())
+        said = found or [f"the machine's {', '.join(sorted(before))} are as they were"]
+        sys.stdout.write("".join(f"{sentence}\n" for sentence in said))
+        return 1 if found else 0
+    sys.stderr.write("give forecast, note FILE or compare FILE\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,14 @@ import secrets
 from pathlib import Path
 
 from gameday.clusters.nodes import complaint
-from gameday.clusters.processes import clean_environment, is_alive, spawn
+from gameday.clusters.processes import (
+    ProcessRef,
+    clean_environment,
+    is_alive,
+    kill,
+    reference,
+    spawn,
+)
 from gameday.clusters.record import replace
 from gameday.clusters.release import Release
 from gameday.clusters.settings import QUIET_SCHEDULERS
@@ -33,6 +40,7 @@ class BrokerNode:
         self._isolation = isolation
         self._release = release
         self._folder = zones.record.folder
+        self._process: ProcessRef | None = None
 
     def start(self) -> None:
         """Start the node, and return when every door answers in its own zone."""
@@ -47,6 +55,7 @@ class BrokerNode:
         spawn([*enter, "epmd"], variables, folder / "logs" / "epmd.log")
         console = folder / "logs" / "console.log"
         process = spawn([*enter, release.script("rabbitmq-server")], variables, console)
+        self._process = process
 
         def serves() -> bool | NotYet:
             if not is_alive(process):
@@ -57,6 +66,16 @@ class BrokerNode:
             return NotYet(", ".join(shut)) if shut else True
 
         wait_until(serves, SERVES_WITHIN_S, "every door of the broker answers", poll_ms=300)
+
+    def kill(self) -> None:
+        """Kill the node at once, as `kill -9` does; its port mapper stays."""
+        assert self._process is not None
+        # The process that we started only waits in our namespace for the one in the zone.
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        for pid in children.read_text(encoding="ascii").split():
+            found = reference(int(pid))
+            if found is not None:
+                kill(found)
 
     def _own_targets(self) -> list[Target]:
         """Return each door at an address where it must answer in the broker's own zone."""

@@ -18,15 +18,18 @@ from typing import Any
 from gameday.clusters.release import Release
 from gameday.clusters.zones.able import detect
 from gameday.clusters.zones.layout import Net
-from gameday.clusters.zones.machine import free_mib, left_of, machine_state, memory_mib
+from gameday.clusters.zones.machine import (
+    FORECAST_MIB,
+    free_mib,
+    left_of,
+    machine_state,
+    memory_mib,
+)
 from gameday.clusters.zones.node import BrokerNode
 from gameday.clusters.zones.probe import Target
 from gameday.clusters.zones.rules import rules_of
 from gameday.clusters.zones.zones import Zones, open_zones
 from gameday.contracts.isolation import BROKER, PLACES, PORTS, Isolation
-
-FORECAST_MIB = 260
-"""What the zones take at most, as `gameday isolation` measures it, with room to spare."""
 
 Json = dict[str, Any]
 Outcomes = list[tuple[str, str]]
@@ -74,7 +77,7 @@ def observe(wanted: Wanted, state_dir: Path, progress: Progress = lambda _: None
         record = zones.record
         node = BrokerNode(zones, wanted.isolation, wanted.release)
         node.start()
-        seen = _probe(zones, wanted, progress)
+        seen = probe_paths(zones, wanted, progress)
         took_mib = seen.pop("took_mib")
     return {
         "version": wanted.release.version, "rules_from": wanted.rules_from,
@@ -85,7 +88,7 @@ def observe(wanted: Wanted, state_dir: Path, progress: Progress = lambda _: None
     }  # fmt: skip
 
 
-def _probe(zones: Zones, wanted: Wanted, progress: Progress) -> Json:
+def probe_paths(zones: Zones, wanted: Wanted, progress: Progress = lambda _: None) -> Json:
     """Probe with the rules and without; before and after, look from the broker's own zone."""
     paths = _paths(zones)
     own = _own(zones, paths, "before")

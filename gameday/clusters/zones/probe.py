@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-CONNECT_S = 1.5
+CONNECT_S = 1.0
 ANSWER_S = 6.0
 """How long to wait for a connection, which the kernel makes, and for the broker's own answer."""
 MOST_AT_ONCE = 64

@@ -42,7 +42,8 @@ class Zones:
     def __init__(self, owned: ZonesRecord, plan: Layout) -> None:
         self.record = owned
         self.plan = plan
-        self.environment = clean_environment(owned.token, owned.folder / "home")
+        home = owned.folder / "home"
+        self.environment = {**clean_environment(owned.token, home), "PATH": search_path()}
         self._init = _start_init(self.environment)
         with ExitStack() as undo:
             undo.callback(self.close)
@@ -184,6 +185,11 @@ def script(owned: ZonesRecord, plan: Layout, *, ipv6: bool) -> str:
             inner.append(f"ip -6 route add default via {plan.of(zone)[0].router_6}")
         lines.append(f"nsenter --net='{place}' sh -euc '{'; '.join(inner)}'")
     return "\n".join([*lines, ""])
+
+
+def search_path() -> str:
+    """Return where programs are looked for: administrators' ones, too, which others may run."""
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 def _start_init(environment: dict[str, str]) -> subprocess.Popen[bytes]:
