@@ -39,7 +39,7 @@ def loopback() -> Finding:
 def ports() -> Finding:
     """Claim the block that a run would take, and give it back."""
     try:
-        claim = claim_block(default_state_dir())
+        claim = claim_block()
     except UsageError as error:
         return missing("ports", str(error), f"Or set {VARIABLE} to another block.")
     claim.release()

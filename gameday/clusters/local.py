@@ -170,9 +170,7 @@ def start_local(
     toxiproxy = find_binary()
     if balancer:
         find_haproxy()
-    claim = claim_block(
-        state_dir, beside=beside, is_haunted=lambda base: _is_haunted(state_dir, base)
-    )
+    claim = claim_block(beside=beside, is_haunted=lambda base: _is_haunted(state_dir, base))
     record = ClusterRecord(
         folder=cluster_folder(state_dir, claim.ports.base),
         ports=claim.ports,

@@ -6,13 +6,11 @@ Blocks lie outside the ranges of a default RabbitMQ (4369, 5672, 15672, 25672) a
 that the system hands to outgoing connections.
 """
 
-import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from gameday.clusters.cluster import Address
 from gameday.errors import UsageError
@@ -151,7 +149,6 @@ def pinned_base() -> int | None:
 
 
 def claim_block(
-    state_dir: Path,
     base: int | None = None,
     *,
     beside: int | None = None,
@@ -164,11 +161,11 @@ def claim_block(
     if base is None and beside is None:
         base = pinned_base()
     if base is not None:
-        return _claim(state_dir, base, is_haunted)
+        return _claim(base, is_haunted)
     candidates = CANDIDATES if beside is None else range(*_after(beside), BLOCK_SIZE)
     for candidate in candidates:
         with suppress(UsageError):
-            return _claim(state_dir, candidate, is_haunted)
+            return _claim(candidate, is_haunted)
     raise UsageError(
         f"no free block of {BLOCK_SIZE} ports from {candidates.start} to {candidates.stop}: "
         f"end other clusters (`gameday down`, `gameday heal`) or set {VARIABLE}.",
@@ -181,9 +178,9 @@ def _after(base: int) -> tuple[int, int]:
     return first, min(first + 20 * BLOCK_SIZE, 65536 - BLOCK_SIZE)
 
 
-def _claim(state_dir: Path, base: int, is_haunted: Callable[[int], bool]) -> Claim:
+def _claim(base: int, is_haunted: Callable[[int], bool]) -> Claim:
     """Lock the block and make sure that nothing listens in it."""
-    descriptor = _lock(state_dir, base)
+    descriptor = _lock(base)
     if descriptor is None:
         raise UsageError(
             f"the ports from {base} belong to another gameday cluster: end it with "
@@ -206,17 +203,20 @@ def _claim(state_dir: Path, base: int, is_haunted: Callable[[int], bool]) -> Cla
     return claim
 
 
-def _lock(state_dir: Path, base: int) -> int | None:
-    """Take the block's lock file, none when somebody holds it."""
-    folder = state_dir / "blocks"
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / f"{base}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _lock(base: int) -> int | None:
+    """Take the block, none when somebody has it; who inherits the descriptor has it, too.
+
+    The hold is an abstract Unix socket: Linux gives each name once in a network namespace, as it
+    does ports. A file would be known to those alone who share its folder, and two who look at the
+    same free ports at the same time would both begin to listen.
+    """
+    hold = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+        hold.bind(f"\0gameday-block-{base}")
+    except OSError:
+        hold.close()
         return None
-    return descriptor
+    return hold.detach()
 
 
 def is_free(address: Address) -> bool:

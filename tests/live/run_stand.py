@@ -5,6 +5,7 @@ Each test has a state folder and a block of ports of its own, apart from the ses
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -21,12 +22,14 @@ from chaos import runs
 from chaos.plan import Entry, Episode, Plan
 from chaos.runs import RunRecord
 from gameday.clusters import residue
-from gameday.clusters.ports import Claim, Ports, claim_block, is_free, pinned_base
+from gameday.clusters.ports import Ports, claim_block, is_free, pinned_base
 from gameday.clusters.processes import with_token
 from gameday.clusters.wait import NotYet, wait_until
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = ROOT / "gameday" / "contracts"
+RUNS_BESIDE = range(30000, 30700, 100)
+"""Blocks above all that a cluster takes by itself, below the ports of outgoing connections."""
 
 
 def plan(*others: Episode, at_s: float = 1, for_s: float = 4, recover_s: float = 8) -> Plan:
@@ -163,14 +166,18 @@ class Runs:
 @pytest.fixture
 def game(tmp_path: Path) -> Iterator[Runs]:
     """Give a place for runs, and leave nothing running in it."""
-    made = Runs(tmp_path, free_base(tmp_path))
+    made = Runs(tmp_path, free_base())
     yield made
     made.close()
 
 
-def free_base(folder: Path) -> int:
-    """Return a block that is neither the session cluster's nor the single node's."""
+def free_base() -> int:
+    """Return a block where no cluster of the tests looks by itself, for it is not held on to."""
     pinned = pinned_base()
-    claim: Claim = claim_block(folder, None if pinned is None else pinned + 100)
+    claim: Claim = (
+        claim_block(beside=random.choice(RUNS_BESIDE))
+        if pinned is None
+        else claim_block(pinned + 100)
+    )
     claim.release()
     return claim.ports.base

@@ -60,7 +60,7 @@ def test_nothing_stays_of_a_starter_killed_half_way(
     moment: str,
 ) -> None:
     """Whenever the starter is killed, cleaning finds its processes by token and ends them all."""
-    base = free_base(tmp_path / "claims")
+    base = free_base()
     starter = start_elsewhere(tmp_path, base)
     folder = tmp_path / "clusters" / str(base)
     wait_until((folder / moment).exists, 20, f"{moment} was written", poll_ms=2)
@@ -86,7 +86,7 @@ def test_two_clusters_run_side_by_side_and_the_dead_one_is_cleaned(
     tmp_path: Path,
 ) -> None:
     """A second cluster is whole, no leftover while owned, and its cleaning disturbs nobody."""
-    base = free_base(tmp_path / "claims")
+    base = free_base()
     pids = [cluster.process_id(node) for node in cluster.nodes]
     starter = start_elsewhere(tmp_path, base)
     assert starter.stdout is not None
@@ -160,7 +160,7 @@ def test_setting_that_the_broker_refuses_is_said_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A node that does not boot ends the start with the broker's own words, and no process."""
-    base = free_base(tmp_path / "claims")
+    base = free_base()
     monkeypatch.setenv("GAMEDAY_PORT_BASE", str(base))
     settings = BrokerSettings(rabbitmq_conf=("no.such.setting = 1",))
     with pytest.raises(Exception, match=r"r1 ended while starting.*no\.such\.setting"):

@@ -115,7 +115,7 @@ def register() -> None:
 @contextmanager
 def stand(state_dir: Path) -> Iterator[StandCluster]:
     """Run a stand for the time of a test."""
-    claim = claim_block(state_dir)
+    claim = claim_block()
     owner = reference(os.getpid())
     assert owner is not None
     record = ClusterRecord(

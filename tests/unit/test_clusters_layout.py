@@ -61,29 +61,26 @@ def test_blocks_avoid_a_default_broker_and_outgoing_ports() -> None:
     assert max(used) < 32768
 
 
-def test_taken_port_is_named(tmp_path: Path) -> None:
+def test_taken_port_is_named() -> None:
     """A pinned block with a stranger in it is refused with the stranger's port."""
     with socket.create_server(("127.0.0.1", BASE + 31)), pytest.raises(UsageError) as refusal:
-        claim_block(tmp_path, BASE)
+        claim_block(BASE)
     assert f"port {BASE + 31} on 127.0.0.1 is taken" in str(refusal.value)
 
 
-def test_block_is_claimed_once_and_free_again_after(tmp_path: Path) -> None:
+def test_block_is_claimed_once_and_free_again_after() -> None:
     """Two claims of one block never stand together."""
-    first = claim_block(tmp_path, BASE)
+    first = claim_block(BASE)
     with pytest.raises(UsageError, match="belong to another gameday cluster"):
-        claim_block(tmp_path, BASE)
+        claim_block(BASE)
     first.release()
-    claim_block(tmp_path, BASE).release()
+    claim_block(BASE).release()
 
 
-def test_unpinned_claims_take_different_blocks(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_unpinned_claims_take_different_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs at once find two blocks by themselves."""
     monkeypatch.delenv("GAMEDAY_PORT_BASE", raising=False)
-    first, second = claim_block(tmp_path), claim_block(tmp_path)
+    first, second = claim_block(), claim_block()
     assert first.ports != second.ports
     first.release()
     second.release()
