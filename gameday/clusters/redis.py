@@ -18,8 +18,7 @@ from typing import Any
 
 import redis
 
-from gameday.clusters.cluster import Address, How
-from gameday.clusters.ports import LOOPBACK, Claim, claim_block
+from gameday.clusters.ports import LOOPBACK, claim_block
 from gameday.clusters.processes import (
     OWNER_VARIABLE,
     clean_environment,
@@ -32,6 +31,7 @@ from gameday.clusters.processes import (
     tail,
     with_token,
 )
+from gameday.clusters.redis_doors import PROXY, RedisDoors
 from gameday.clusters.redis_record import (
     FILE_NAME,
     RedisRecord,
@@ -41,29 +41,16 @@ from gameday.clusters.redis_record import (
     server_folder,
 )
 from gameday.clusters.residue import end_processes, remove_cluster
-from gameday.clusters.toxiproxy import (
-    SILENCE,
-    ProxySpec,
-    ToxiproxyApi,
-    ToxiproxyError,
-    find_binary,
-)
+from gameday.clusters.toxiproxy import find_binary
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError, UsageError
 
-PROXY = "redis"
 ANSWERS_WITHIN_S = 15.0
 CALL_WITHIN_S = 5.0
 
 
-class RedisServer:
+class RedisServer(RedisDoors):
     """A running Redis server and what can be done to it."""
-
-    def __init__(self, record: RedisRecord) -> None:
-        self.record = record
-        self.direct = Address(LOOPBACK, record.base)
-        self.client = Address(LOOPBACK, record.base + 1)
-        self._toxiproxy = ToxiproxyApi(Address(LOOPBACK, record.base + 9))
 
     @property
     def password(self) -> str:
@@ -81,9 +68,9 @@ class RedisServer:
         process = self.record.process("redis")
         return process.pid if process is not None and is_alive(process) else None
 
-    def url(self, database: int = 0) -> str:
+    def url(self, database: int = 0, door: str = PROXY) -> str:
         """Return the URL, password included, by which clients reach it, through Toxiproxy."""
-        return f"redis://:{self.password}@{self.client}/{database}"
+        return f"redis://:{self.password}@{self.doors[door]}/{database}"
 
     @contextmanager
     def connect(self, database: int = 0) -> Iterator[Any]:
@@ -143,25 +130,6 @@ class RedisServer:
         """Let a suspended server go on; harmless when it was not suspended."""
         send_signal(self._living(), SIGCONT)
 
-    def cut(self, how: How) -> None:
-        """Cut the clients off: sockets closed and refused, or open and swallowing every byte."""
-        if how == "reset":
-            self._toxiproxy.set_enabled(PROXY, False)
-        else:
-            self._toxiproxy.set_toxics(PROXY, SILENCE)
-
-    def mend(self) -> None:
-        """Let clients reach the server again; connections that were silent are closed."""
-        if self._toxiproxy.toxic_types(PROXY):
-            # Removing such a toxic from an open connection can hang Toxiproxy.
-            self._toxiproxy.set_enabled(PROXY, False)
-            self._toxiproxy.remove_toxics(PROXY)
-        self._toxiproxy.set_enabled(PROXY, True)
-
-    def is_cut(self) -> bool:
-        """Whether clients are cut off, as Toxiproxy itself reports it."""
-        return bool(self._toxiproxy.toxics()) or not self._toxiproxy.proxies()[PROXY].enabled
-
     def fill(self) -> int:
         """Let the memory be full: allow no more than is used, and return how much that is."""
         with self.connect() as client:
@@ -177,22 +145,6 @@ class RedisServer:
     def close(self) -> None:
         """End the server and its Toxiproxy, and remove its folder."""
         remove_cluster(self.record)
-
-    def start_toxiproxy(self, claim: Claim) -> None:
-        """Start the proxy before the server; it holds the block's lock as long as it lives."""
-        port = str(self.record.base + 9)
-        process = spawn(
-            [str(self.record.toxiproxy), "-host", LOOPBACK, "-port", port],
-            {**clean_environment(self.record.token, self.record.folder), "LOG_LEVEL": "warn"},
-            self.record.logs / "toxiproxy.log",
-            pass_descriptors=(claim.lock_descriptor,),
-        )
-        self.record.remember("toxiproxy", process)
-        wait_until(
-            self._toxiproxy.version, 10, f"toxiproxy answered on port {port}",
-            poll_ms=20, errors=(ToxiproxyError,),
-        )  # fmt: skip
-        self._toxiproxy.populate([ProxySpec(PROXY, self.client, self.direct)])
 
     def _answers(self) -> bool | NotYet:
         if self.process_id is None:
@@ -234,9 +186,7 @@ def start_redis(
     binary, toxiproxy = find_redis(), find_binary()
     owner = reference(os.getpid())
     assert owner is not None
-    claim = claim_block(
-        state_dir, beside=beside, is_haunted=lambda base: _is_haunted(state_dir, base)
-    )
+    claim = claim_block(beside=beside, is_haunted=lambda base: _is_haunted(state_dir, base))
     base = claim.ports.base
     record = RedisRecord(
         folder=server_folder(state_dir.resolve(), base), base=base, token=secrets.token_hex(16),

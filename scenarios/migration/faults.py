@@ -97,6 +97,15 @@ def _cut(how: Any) -> Callable[[Stage], dict[str, Any]]:
     return apply
 
 
+def _silence_workers(stage: Stage) -> dict[str, Any]:
+    before = stage.side.depth()
+    seen = stage.side.silence_workers()
+    if not seen["cut"]:
+        raise HarnessError("Toxiproxy reports no cut, or not of the workers alone")
+    return {"observed": "Toxiproxy reports the workers' links open and silent, and no others",
+            "ready_before": before.ready, "unacked_before": before.unacked, **seen}  # fmt: skip
+
+
 def _words(how: str) -> str:
     return "closed" if how == "reset" else "open and silent"
 
@@ -137,6 +146,7 @@ FAULTS = {
         Fault("broker_kill", _kill_broker, lambda stage: stage.side.start(), 1.0),
         Fault("cut_link", _cut("reset"), lambda stage: stage.side.mend(), 2.0),
         Fault("silent_link", _cut("silent"), lambda stage: stage.side.mend(), 4.0),
+        Fault("silent_workers", _silence_workers, lambda stage: stage.side.mend(), 4.0),
         Fault("memory_full", _fill, lambda stage: stage.side.make_room(), 3.0),
         Fault("disk_full", _fill_disk, lambda stage: stage.side.free_disk(), 3.0),
         Fault("long_tasks", _long, lambda _: None, 7.0),

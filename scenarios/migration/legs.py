@@ -1,6 +1,7 @@
 """Playing one leg: a load on one row, perhaps with a fault in it, to its drain."""
 
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic_ns
 from typing import Any
 
@@ -40,7 +41,8 @@ def play_leg(stand: Stand, plan: LegPlan) -> dict[str, Any]:
 
 def _play(scene: Scene, side: Side, plan: LegPlan, leg: dict[str, Any]) -> None:
     wiring = side.wiring(is_mapped=plan.is_mapped)
-    scene.hire(side, plan.workers, plan.concurrency, wiring)
+    at_their_door = replace(wiring, urls=side.worker_urls())
+    scene.hire(side, plan.workers, plan.concurrency, at_their_door)
     scene.publish(plan.load, {plan.row: wiring})
     scene.ready()
     leg["begin_ns"] = scene.go()

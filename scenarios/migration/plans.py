@@ -14,12 +14,14 @@ WIDE = (4, 32)
 """Workers, and tasks at once in each: 128 places, so that a hundred are always taken."""
 NARROW = (2, 8)
 ROOMY = (4, 8)
+FREE = (2, 32)
+"""More places than tasks: workers ask for more all the time, and are answered at once."""
 BURSTS_PER_S = 250.0
 SWEPT = ((1, 8), (2, 8), (2, 16))
 STEPS = ("parallel", "cut-over", "rollback-midway", "rollback-after")
 STEP_FAULTS = ("worker_kill", "broker_kill", "cut_link")
 LEG_FAULTS = (
-    *STEP_FAULTS, "silent_link", "memory_full", "disk_full", "long_tasks",
+    *STEP_FAULTS, "silent_link", "silent_workers", "memory_full", "disk_full", "long_tasks",
 )  # fmt: skip
 SMOKE_FAULTS = ("worker_kill", "broker_kill", "cut_link")
 
@@ -120,6 +122,11 @@ def struck(seed: int, size: float = 1.0) -> Load:
     return Load(12.0, 10.0 * size, seed, ((2.5, 45, 0.4),), service_ms=(300, 700))
 
 
+def unhurried(seed: int) -> Load:
+    """Return some thirty tasks in progress at any time, and no backlog."""
+    return Load(16.0, 9.0, seed, service_ms=(1600, 2400))
+
+
 def long_tasks(seed: int, for_s: float = 4.0) -> Load:
     """Return tasks that take longer than the hardened visibility timeout."""
     return Load(2.0, for_s, seed, ((0.5, 18, 0.5),), service_ms=(7000, 9000))
@@ -146,6 +153,8 @@ def fault_plans(rows: Sequence[Row], names: Sequence[str], seed: int) -> Iterato
     for number, name in enumerate(names):
         if name == "long_tasks":  # Places for all, so that nothing waits for a place.
             load, places, at_s = long_tasks(seed + number), ROOMY, 2.0
+        elif name == "silent_workers":
+            load, places, at_s = unhurried(seed + number), FREE, 3.1
         else:
             load, places, at_s = struck(seed + number), NARROW, 3.1
         for batch in together:

@@ -74,6 +74,11 @@ class RabbitSide:
             is_mapped,
         )  # fmt: skip
 
+    def worker_urls(self) -> tuple[str, ...]:
+        """Return where workers connect: every node, one after another."""
+        nodes = self.cluster.nodes
+        return tuple(self.cluster.amqp_url(node, self.vhost, "consumers") for node in nodes)
+
     def depth(self) -> Depth:
         """Count the queue of tasks."""
         ready, unacked = self.broker.message_counts(self.vhost).get(QUEUE, (0, 0))
@@ -107,6 +112,13 @@ class RabbitSide:
         refused = self.cluster.disabled_proxies()
         silent = sorted({each.proxy for each in self.cluster.toxics()})
         return {"cut": bool(refused or silent), "how": how, "where": refused or silent}
+
+    def silence_workers(self) -> dict[str, Any]:
+        """Swallow what goes to and from the workers, on every node."""
+        for node in self.cluster.nodes:
+            self.cluster.cut_doors(node, ("consumers",), "silent")
+        silent = sorted({each.proxy for each in self.cluster.toxics()})
+        return {"cut": bool(silent), "how": "silent", "where": silent}
 
     def mend(self) -> None:
         """Let all clients through again."""

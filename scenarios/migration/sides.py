@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from gameday.clusters.cluster import How
 from gameday.clusters.redis import RedisServer
 from gameday.clusters.redis_disk import fill_disk, free_disk
+from gameday.clusters.redis_doors import WORKERS
 from gameday.traffic.celery.drain import UNACKED, Left, drain_redis
 from gameday.traffic.celery.ledger import TaskLedger
 from gameday.traffic.celery.wiring import QUEUE, TIMEOUTS, Wiring, redis_lists
@@ -50,6 +51,9 @@ class Side(Protocol):
     def wiring(self, results: str = "", *, is_mapped: bool = True) -> Wiring:
         """Return how the application is wired to it."""
 
+    def worker_urls(self) -> tuple[str, ...]:
+        """Return where workers connect: by a door of their own, so that they can be cut alone."""
+
     def depth(self) -> Depth:
         """Count what is there, over the control path."""
 
@@ -61,6 +65,9 @@ class Side(Protocol):
 
     def cut(self, how: How) -> dict[str, Any]:
         """Cut all clients off; return what was seen."""
+
+    def silence_workers(self) -> dict[str, Any]:
+        """Let the workers' links swallow all, while publishers go on; return what was seen."""
 
     def mend(self) -> None:
         """Let the clients through again."""
@@ -102,6 +109,10 @@ class RedisSide:
             is_mapped=is_mapped,
         )  # fmt: skip
 
+    def worker_urls(self) -> tuple[str, ...]:
+        """Return where workers connect."""
+        return (self.server.url(door=WORKERS),)
+
     def depth(self) -> Depth:
         """Count the lists of all steps, and the hash of what workers hold."""
         with self.server.connect() as client:
@@ -125,6 +136,11 @@ class RedisSide:
         """Cut its clients off."""
         self.server.cut(how)
         return {"cut": self.server.is_cut(), "how": how, "where": "redis"}
+
+    def silence_workers(self) -> dict[str, Any]:
+        """Swallow what goes to and from its workers."""
+        self.server.cut("silent", (WORKERS,))
+        return {"cut": self.server.cut_doors() == [WORKERS], "how": "silent", "where": WORKERS}
 
     def mend(self) -> None:
         """Let its clients through again."""

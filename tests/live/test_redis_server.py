@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gameday.clusters.ports import Ports, is_free
 from gameday.clusters.processes import with_token
 from gameday.clusters.redis import RedisServer, redis_server
 from gameday.clusters.redis_disk import fill_disk, free_disk
+from gameday.clusters.redis_doors import WORKERS
 from gameday.clusters.redis_record import DEFAULT, HARDENED, RedisSettings, recorded
 from gameday.clusters.wait import wait_until
 
@@ -81,6 +83,45 @@ def test_a_silent_link_swallows_and_is_mended(server: RedisServer) -> None:
     server.mend()
 
     assert client(server).ping()
+
+
+def test_workers_are_silenced_alone(server: RedisServer) -> None:
+    """Whoever comes by the workers' door hears nothing, and all others are served meanwhile."""
+    worker = redis.Redis.from_url(server.url(door=WORKERS), socket_timeout=1, retry=None)
+    assert worker.ping()
+    server.cut("silent", (WORKERS,))
+    assert server.cut_doors() == [WORKERS]
+    with pytest.raises(redis.TimeoutError):
+        worker.ping()
+    assert client(server).ping()
+
+    server.mend()
+
+    assert worker.ping()
+    assert server.cut_doors() == []
+
+
+def test_what_a_silenced_worker_popped_is_nowhere(server: RedisServer) -> None:
+    """A worker that waits for a task when its link goes silent: the task leaves its list for good.
+
+    The pop is done before its answer arrives, and nobody has noted yet who holds it.
+    """
+    worker = redis.Redis.from_url(server.url(door=WORKERS), socket_timeout=3, retry=None)
+    with ThreadPoolExecutor(1) as pool, server.connect() as direct:
+        popped = pool.submit(worker.brpop, ["tasks"], 20)
+        wait_until(
+            lambda: any("b" in each["flags"] for each in direct.client_list()), 5,
+            "the worker waits for a task", poll_ms=10,
+        )  # fmt: skip
+        server.cut("silent", (WORKERS,))
+        direct.lpush("tasks", "one")
+        wait_until(lambda: direct.llen("tasks") == 0, 5, "the task was popped", poll_ms=10)
+        with pytest.raises(redis.TimeoutError):
+            popped.result(10)
+        server.mend()
+        assert direct.keys() == []
+
+    assert worker.lpop("tasks") is None
 
 
 def test_a_full_memory_refuses_writes_and_keeps_what_is_there(server: RedisServer) -> None:

@@ -128,7 +128,7 @@ def test_a_hundred_are_at_once_where_the_rules_ask_for_it() -> None:
 def test_a_fault_meets_enough_tasks_in_flight() -> None:
     """Before a fault strikes, more falls due than the workers can have done by then."""
     for leg in legs(suite("full")):
-        if leg.fault is None or leg.fault == "long_tasks":
+        if leg.fault is None or leg.fault in {"long_tasks", "silent_workers"}:
             continue
         due = [each for each in plan(leg.load) if each.due_s < leg.at_s]
         done_most = leg.at_s * leg.workers * leg.concurrency / (leg.load.service_ms[0] / 1000)
@@ -136,6 +136,21 @@ def test_a_fault_meets_enough_tasks_in_flight() -> None:
 
         assert len(recent) > RULES["in_flight_least"]
         assert len(due) < done_most
+
+
+def test_workers_that_fall_silent_hold_enough_and_ask_for_more() -> None:
+    """More is in progress than the rules ask for, fewer than there are places, and more comes."""
+    (leg, *_) = [each for each in legs(suite("full")) if each.fault == "silent_workers"]
+    due = [each.due_s for each in plan(leg.load)]
+    least_s, most_s = (each / 1000 for each in leg.load.service_ms)
+    surely = [each for each in due if leg.at_s - least_s < each < leg.at_s]
+    perhaps = max(
+        sum(at - most_s < each <= at for each in due) for at in (leg.at_s, leg.load.for_s)
+    )
+
+    assert len(surely) > RULES["in_flight_least"]
+    assert perhaps < leg.workers * leg.concurrency
+    assert [each for each in due if leg.at_s < each < leg.at_s + 1]
 
 
 LOAD = Load(

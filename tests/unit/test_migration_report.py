@@ -3,9 +3,13 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
+from gameday.history.migration import judged
 from gameday.history.migration.verdict import judge
 from reports.migration.page import PAGE
 from reports.render import render
@@ -199,3 +203,17 @@ def test_no_verdict_is_overwritten_by_the_report(folder: Path) -> None:
     change(folder / "verdict.json", **before)
 
     assert 'data-decision="NO-GO"' in text
+
+
+def test_a_task_that_was_tried_again_was_due_once() -> None:
+    """Each try tells when its task was due, a microsecond off; the story tells it once."""
+    attempts = SimpleNamespace(
+        message=np.array([7, 7, 8]), due_ns=np.array([10_000, 9_000, 5_000]),
+        time_ns=np.array([11_000, 50_000, 6_000]), outcome_ns=np.array([-1, -1, -1]),
+        priority=np.array([8, 8, 1]), process=np.array([1, 1, 1]), ending=np.array([0, 0, 0]),
+    )  # fmt: skip
+    tasks: Any = SimpleNamespace(history=SimpleNamespace(attempts=attempts))
+
+    told = [text for _, text in judged._published(tasks, 7)]
+
+    assert told == ["due, with priority 8", "published by process 1", "published by process 1"]

@@ -75,17 +75,19 @@ def story(migration: Migration, scope: str, key: int) -> list[str]:
         return []
     place = int(tasks.key.searchsorted(key))
     told = [*_published(tasks, key), *_seen(tasks, key)]
-    each = sorted(set(told))  # Every attempt of a task was due at the same time.
-    lines = [f"{migration.seconds(time):9.3f} s  {text}" for time, text in each]
+    lines = [f"{migration.seconds(time):9.3f} s  {text}" for time, text in sorted(told)]
     fate = Fate(int(tasks.fate[place]))
     return [*lines[:40], f"fate: {fate.name.lower().replace('_', ' ')}, {MEANINGS[fate]}"]
 
 
 def _published(tasks: Tasks, key: int) -> list[tuple[int, str]]:
     attempts = tasks.history.attempts
-    told = []
-    for at in (attempts.message == key).nonzero()[0].tolist():
-        told.append((int(attempts.due_ns[at]), f"due, with priority {attempts.priority[at]}"))
+    tries = (attempts.message == key).nonzero()[0].tolist()
+    told = [  # A task is due once; a later try tells the same time, a microsecond off.
+        (int(attempts.due_ns[at]), f"due, with priority {attempts.priority[at]}")
+        for at in tries[:1]
+    ]
+    for at in tries:
         told.append((int(attempts.time_ns[at]), f"published by process {attempts.process[at]}"))
         if attempts.outcome_ns[at] >= 0:
             ending = ENDINGS[int(attempts.ending[at])].name
