@@ -156,7 +156,7 @@ def start_composed(
     """Start up to three nodes in containers; return when all serve, or leave nothing behind."""
     state_dir = state_dir.resolve()
     engine = Engine()
-    claim = claim_block(state_dir, is_haunted=lambda base: _is_haunted(state_dir, base))
+    claim = claim_block(is_haunted=lambda base: _is_haunted(state_dir, base))
     with ExitStack() as undo:
         undo.callback(claim.release)
         if claim.ports.base % BLOCK_SIZE:

@@ -174,7 +174,7 @@ def game(tmp_path: Path) -> Iterator[Runs]:
 def free_base() -> int:
     """Return a block where no cluster of the tests looks by itself, for it is not held on to."""
     pinned = pinned_base()
-    claim: Claim = (
+    claim = (
         claim_block(beside=random.choice(RUNS_BESIDE))
         if pinned is None
         else claim_block(pinned + 100)
