@@ -29,6 +29,7 @@ from chaos.hosts import RotateCredentials, WrongName
 from chaos.limited import ExpireMessages, LimitMessageSize, OverflowQueue
 from chaos.links import CutLinks, Isolate
 from chaos.losses import ForgetNode, WipeNode
+from chaos.networks import DisconnectNetwork
 from chaos.nodes import KillAllNodes, KillFollower, KillNode, KillNodes
 from chaos.operators import (
     ChangePolicy,
@@ -62,6 +63,7 @@ KINDS: dict[str, type[Fault]] = {
     "forget_node": ForgetNode,
     "isolate": Isolate,
     "cut_links": CutLinks,
+    "disconnect_network": DisconnectNetwork,
     "slow_links": SlowLinks,
     "flap_links": FlapLinks,
     "disk_alarm": DiskAlarm,
@@ -121,6 +123,7 @@ POWERS: dict[str, str | None] = {
     "forget_node": "forget_node",
     "isolate": "partition",
     "cut_links": "partition",
+    "disconnect_network": "disconnect",
     "slow_links": "slow_link",
     "flap_links": "slow_link",
     "disk_alarm": "disk_alarm",
@@ -169,7 +172,7 @@ TAKES_NODE_AWAY = frozenset(
     {
         *("kill_node", "kill_follower", "stop_node", "stop_app", "pause_node"),
         *("rolling_restart", "flap_node", "restart_in_order", "wipe_node", "forget_node"),
-        *("isolate", "cut_links"),
+        *("isolate", "cut_links", "disconnect_network"),
     }
 )
 """Kinds that take one node from the cluster; two of them at once take its majority."""

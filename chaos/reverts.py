@@ -14,6 +14,7 @@ from chaos import (
     undo_clock,
     undo_commands,
     undo_hosts,
+    undo_networks,
     undo_operators,
     undo_resources,
 )
@@ -115,6 +116,7 @@ RECIPES: dict[str, Recipe] = {
     **undo_clock.RECIPES,
     **undo_commands.RECIPES,
     **undo_hosts.RECIPES,
+    **undo_networks.RECIPES,
     **undo_operators.RECIPES,
     **undo_resources.RECIPES,
     **undo_clients.RECIPES,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gameday.clusters.balancer import find_haproxy
 from gameday.clusters.clock import find_library
+from gameday.clusters.compose_images import find_images
 from gameday.clusters.release import Release, find_release
 from gameday.clusters.toxiproxy import find_binary
 from gameday.clusters.zones.able import why_not
@@ -121,11 +122,23 @@ def chromium() -> Finding:
 
 
 def docker() -> Finding:
-    """Ask the Docker engine itself, not its client."""
+    """Ask the container engine itself, not its client; Compose; and for images of the broker."""
     version = answer(["docker", "version", "--format", "{{.Server.Version}}"])
+    only = "Only --cluster compose needs that"
     if version is None:
-        return optional("Docker", "no engine answers", "Nothing needs it yet.")
-    return ready("Docker", f"engine {version}")
+        remedy = f"{only}: install Docker with Compose (on Debian, as root: make images)."
+        return optional("containers", "no engine answers", remedy)
+    compose = answer(["docker", "compose", "version", "--short"])
+    if compose is None:
+        remedy = f"{only}: install Docker's Compose plugin, version 2 (or: make images)."
+        return optional("containers", f"engine {version} without Compose", remedy)
+    found = f"engine {version}, Compose {compose}"
+    try:
+        images = find_images(None, pull=False)
+    except UsageError as error:
+        remedy = f"{only}: docker compose pull, or make images."
+        return optional("containers", f"{found}; {error}", remedy)
+    return ready("containers", f"{found}, RabbitMQ {images.version}")
 
 
 def libfaketime() -> Finding:

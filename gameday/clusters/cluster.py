@@ -42,6 +42,7 @@ ALL_POWERS = frozenset(
         "boot_beside",
         "jump_clock",
         "tls",
+        "disconnect",
         "open_zones",
         "balancer",
     },

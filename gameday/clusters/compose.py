@@ -39,11 +39,12 @@ UNABLE = {
     "boot_beside": "a cluster beside it would be another project: boot one with --cluster local",
     "tls": "its nodes speak no TLS yet: use --cluster local --tls",
     "balancer": "its HAProxy is not what clients come by yet: use --cluster local",
+    "open_zones": "its nodes are not in zones that gameday lays: see docs/containers.md",
     "jump_clock": "the containers of a machine share its clock: use --cluster local",
 }
 """The powers that it lacks, each with the reason."""
 
-POWERS = (ALL_POWERS - UNABLE.keys()) | {"disconnect"}
+POWERS = ALL_POWERS - UNABLE.keys()
 
 
 class ComposeCluster(ComposeNodes, ComposeLinks, ComposeControl):

@@ -23,8 +23,8 @@ class Images:
     version: str
 
 
-def find_images(broker: str | None, engine: Engine | None = None) -> Images:
-    """Return the images of a broker: a version, or an image's name; they are here on return."""
+def find_images(broker: str | None, engine: Engine | None = None, *, pull: bool = True) -> Images:
+    """Return the images of a broker, a version or an image's name; they are here on return."""
     engine = engine or Engine()
     engine.version()
     rabbitmq = _rabbitmq(broker, engine)
@@ -34,8 +34,11 @@ def find_images(broker: str | None, engine: Engine | None = None) -> Images:
         [f"gameday/toxiproxy:{TOXIPROXY}"],
     )
     for image in (rabbitmq, proxy):
-        if not engine.has_image(image):
-            engine.pull(image)
+        if engine.has_image(image):
+            continue
+        if not pull:
+            raise UsageError(f"image {image} is not here: run `make images`.")
+        engine.pull(image)
     version = version_of(engine, rabbitmq)
     named = broker or ""
     if re.fullmatch(r"[\d.]+", named) and not f"{version}.".startswith(f"{named}."):

@@ -108,6 +108,8 @@ def _cannot(record: ClusterRecord) -> set[str]:
     able = {
         "jump_clock": record.clocks, "tls": record.tls, "balancer": record.balancer,
         "open_zones": why_not() is None,
+        # Processes share their machine's network: none of them can be taken off it alone.
+        "disconnect": False,
     }  # fmt: skip
     return {power for power, is_able in able.items() if not is_able}
 

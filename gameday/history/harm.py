@@ -44,6 +44,7 @@ CONTROL_FOR: dict[str, str] = {
     "forget_node": TRANSIENT,
     "isolate": NO_CONFIRMS,
     "cut_links": NO_CONFIRMS,
+    "disconnect_network": NO_CONFIRMS,
     "cut_clients": NO_CONFIRMS,
     "client_toxic": NO_CONFIRMS,
     "swallow_then_close": NO_CONFIRMS,

@@ -153,6 +153,7 @@ NEVER: dict[str, str] = {
     "wipe_node": "is an operator's half hour, not a moment's trouble",
     "forget_node": "is an operator's half hour, not a moment's trouble",
     "cut_links": "stops two brokers of three on Mnesia versions: a finding each time, and known",
+    "disconnect_network": "needs nodes whose machines have networks of their own",
     "overflow_queue": "drops or refuses messages, on purpose: only some promise to bear it",
     "expire_messages": "drops messages, on purpose: only some promise to bear it",
     "limit_message_size": "refuses what is larger: no promise is kept meanwhile",

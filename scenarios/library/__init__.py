@@ -31,6 +31,7 @@ from scenarios.library.limits import (
     QUEUE_OVERFLOWS,
 )
 from scenarios.library.links import (
+    OFF_THE_NETWORK,
     ONE_LINK,
     PARTITION_RESET,
     PARTITION_SILENT,
@@ -103,6 +104,7 @@ SCENARIOS = (
     WIPE_LEADER,
     FORGET_LEADER,
     ONE_LINK,
+    OFF_THE_NETWORK,
     SLOW_LINKS,
     STALLING_LINKS,
     PRODUCERS_LATE,

@@ -29,6 +29,15 @@ ONE_LINK = Scenario(
     faults=lambda cast: (cast.entry("cut_links", cast.leader, shape="single"),),
 )
 
+OFF_THE_NETWORK = Scenario(
+    name="off-the-network",
+    claim="The leader's machine is taken off the network, and its clients and peers are told "
+    "nothing: the majority goes on, clients go elsewhere, and nothing that was confirmed is lost.",
+    for_s=14,
+    recover_s=20,
+    faults=lambda cast: (cast.entry("disconnect_network", cast.leader),),
+)
+
 SLOW_LINKS = Scenario(
     name="slow-links",
     claim="Every link of the leader to its peers takes longer: confirms do too, and nothing else "

@@ -16,7 +16,7 @@ from chaos.catalogue import KINDS, defaults
 from chaos.fault import Fault, Site
 from chaos.journal import Journal, read, verify
 from gameday.clusters.broker import Broker
-from gameday.clusters.local import load
+from gameday.clusters.found import cluster_at, open_cluster
 from gameday.errors import HarnessError
 
 RECORD = "GAMEDAY_RECORD_FAULTS"
@@ -91,7 +91,9 @@ def undone_by_another(fault: Fault, site: Site) -> None:
     context.__enter__()
     [opened] = steps.open_faults(read(site.journal.path))
     base = site.cluster.record
-    other = load(base.folder.parents[1], base.ports.base)
+    found = cluster_at(base.folder.parents[1], base.ports.base)
+    assert found is not None
+    other = open_cluster(found)
     journal = Journal(site.journal.path)
     try:
         for _ in range(2):
