@@ -19,7 +19,7 @@ from gameday.history.story import story
 
 Row = dict[str, Any]
 
-TIMED = frozenset({"sla", "recovery", "blocked", "performance"})
+TIMED = frozenset({"sla", "recovery", "blocked", "performance", "without_service"})
 """The checks that a generator behind its schedule spoils."""
 
 GUARANTEES = {name: (check.__doc__ or name).splitlines()[0] for name, check in HARNESS.items()}
