@@ -21,9 +21,12 @@ from gameday.clusters.cluster import Link
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.commanded_facts import CommandedFacts
 from gameday.clusters.templates import Ready
+from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 SILENT_SHOWS_AFTER_S = 5.0
+FIGURES_WITHIN_S = 12.0
+"""How long a node that has just started may say nothing of its limits; usually up to 5 s."""
 
 MASKED = (
     "faults.{template}.revert: a secret or a user in a URL stands in a command, which would be "
@@ -49,13 +52,18 @@ def commands_now(
 
 def _measured(cluster: CommandedCluster, template: str, node: str) -> dict[str, str]:
     """Return the limit in force and, of the disk, more than is free."""
-    if template == "disk_alarm":
-        limit = outside.limit_bytes(cluster, "disk", node)
+    kind = template.removesuffix("_alarm")
+    if kind == template:
+        return {}
+
+    def known() -> dict[str, str]:
+        limit = str(outside.limit_bytes(cluster, kind, node))
+        if kind == "memory":
+            return {"memory_limit_bytes": limit}
         beyond = outside.disk_free_bytes(cluster, node) + MORE_BYTES
-        return {"disk_free_limit_bytes": str(limit), "beyond_free_bytes": str(beyond)}
-    if template == "memory_alarm":
-        return {"memory_limit_bytes": str(outside.limit_bytes(cluster, "memory", node))}
-    return {}
+        return {"disk_free_limit_bytes": limit, "beyond_free_bytes": str(beyond)}
+
+    return wait_until(known, FIGURES_WITHIN_S, f"{node} says its limits", errors=TROUBLE)
 
 
 def links_vhost(vhost: str) -> str:

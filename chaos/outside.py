@@ -21,6 +21,7 @@ from gameday.clusters.commanded_facts import CommandedFacts
 from gameday.clusters.facts import NodeView
 from gameday.clusters.management import ManagementError
 from gameday.clusters.wait import NotYet, wait_until
+from gameday.errors import HarnessError
 
 ASK_WITHIN_S = 2.0
 AGE_S = 6.0
@@ -180,13 +181,20 @@ def quiet(cluster: CommandedCluster, kind: str, nodes: Sequence[str]) -> Seen:
 
 def limit_bytes(cluster: CommandedCluster, kind: str, node: str) -> int:
     """Return the limit in bytes at which a node raises an alarm, up to 5 s old."""
-    about = CommandedFacts(cluster).about(node)
-    return int(about["disk_free_limit" if kind == "disk" else "mem_limit"])
+    return _figure(cluster, node, "disk_free_limit" if kind == "disk" else "mem_limit")
 
 
 def disk_free_bytes(cluster: CommandedCluster, node: str) -> int:
     """Return how much disk a node has free, in bytes, up to 5 s old."""
-    return int(CommandedFacts(cluster).about(node)["disk_free"])
+    return _figure(cluster, node, "disk_free")
+
+
+def _figure(cluster: CommandedCluster, node: str, name: str) -> int:
+    """Return one of a node's figures; one that has just started has none for some seconds."""
+    found = CommandedFacts(cluster).about(node).get(name)
+    if not isinstance(found, int):
+        raise HarnessError(f"{node} does not say its {name} yet: {found}")
+    return found
 
 
 def _alarms(view: NodeView) -> list[str]:

@@ -38,7 +38,7 @@ TEMPLATES = {
     "stop_app": ("ctl {node} stop_app", "ctl {node} start_app"),
     "isolate_reset": ("reset {node} {peers}", "mend {node} {peers}"),
     "isolate_silent": ("silent {node} {peers}", "mend {node} {peers}"),
-    "cut_link_reset": ("reset {node} {peer}", "mend {node} {peer}"),
+    "cut_link_silent": ("silent {node} {peer}", "mend {node} {peer}"),
     "disk_alarm": (
         "ctl {node} set_disk_free_limit {beyond_free_bytes}",
         "ctl {node} set_disk_free_limit {disk_free_limit_bytes}",

@@ -124,7 +124,8 @@ FAULTS = [
     pytest.param(MemoryAlarm("r2"), wants_no_memory, id="memory", marks=nightly),
     pytest.param(Isolate("r2", how="reset"), is_cut_off, id="isolate-reset", marks=nightly),
     pytest.param(Isolate("r2", how="silent"), is_cut_off, id="isolate-silent", marks=nightly),
-    pytest.param(CutLinks("r2", peer="r3"), is_cut_off, id="link-reset", marks=nightly),
+    # A closed link makes 3.10.8 pause both its ends before anybody can ask them.
+    pytest.param(CutLinks("r2", peer="r3", how="silent"), is_cut_off, id="link", marks=nightly),
 ]
 
 
