@@ -31,7 +31,9 @@ def note_balanced(game: Game, at: str) -> None:
         return seen[0] == seen[1] or NotYet(seen)
 
     try:
-        wait_until(agree, EVEN_WITHIN_S, "the balancer and the broker count alike")
+        wait_until(
+            agree, EVEN_WITHIN_S, "the balancer and the broker count alike", errors=(HarnessError,)
+        )
     except HarnessError as error:
         game.journal.append("note", text=str(error))  # The check `balanced` judges it.
     game.journal.append("balanced", at=at, carried=seen[0], connected=seen[1])
@@ -60,7 +62,7 @@ def await_balancer(game: Game, episode: str, gone: frozenset[str]) -> None:
 
     what = f"the balancer knows that {', '.join(sorted(gone)) or 'no node'} is down"
     try:
-        wait_until(believes, BELIEVES_WITHIN_S, what, poll_ms=50, errors=(OSError,))
+        wait_until(believes, BELIEVES_WITHIN_S, what, poll_ms=50, errors=(HarnessError,))
     except HarnessError as error:
         game.journal.append("note", text=str(error))
         return

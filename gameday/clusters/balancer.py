@@ -156,6 +156,13 @@ class LocalBalancer(LocalAddresses):
 
     def balancer_servers(self) -> list[Server]:
         """Return what it believes of each node behind each door, and how many it carries there."""
+        try:
+            return self._servers()
+        except OSError as error:
+            raise HarnessError(f"the balancer says nothing of its nodes: {error}") from error
+
+    def _servers(self) -> list[Server]:
+        """Return the same; one that does not listen yet is an `OSError`."""
         lines = self._asked("show stat -1 4 -1").splitlines()
         names = lines[0].removeprefix("# ").split(",")
         rows = (dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line)
@@ -179,7 +186,7 @@ class LocalBalancer(LocalAddresses):
         """Whether every node was seen to answer; one that is not looked at yet counts as up."""
         if self.balancer_process() is None:
             raise HarnessError(f"the balancer ended: {tail(self._record.logs / 'balancer.log')}")
-        found = self.balancer_servers()
+        found = self._servers()
         doubted = [f"{each.node}: {each.status}" for each in found if each.status != "UP"]
         there = {each.node for each in found} == set(nodes)
         return True if there and not doubted else NotYet(doubted or "nothing yet")

@@ -147,8 +147,8 @@ def load_record(folder: Path) -> ClusterRecord:
         kept=values["kept"],
         node_count=values["node_count"],
         clocks=values["clocks"],
-        tls=values["tls"],
-        balancer=values["balancer"],
+        tls=values.get("tls", False),
+        balancer=values.get("balancer", False),
     )
 
 
