@@ -12,7 +12,7 @@ import pytest
 
 from gameday import secured
 from gameday.clusters.authority import EXPIRED_NAME, OTHER_NAME, issue_all
-from gameday.clusters.cluster import Address
+from gameday.clusters.cluster import ALL_POWERS, Address
 from gameday.clusters.handshakes import (
     EXPIRED,
     NO_ANSWER,
@@ -20,7 +20,11 @@ from gameday.clusters.handshakes import (
     WRONG_NAME,
     unbelieved,
 )
+from gameday.contracts.load import load_contract
 from gameday.errors import UsageError
+from scenarios.claims import claims
+from scenarios.options import ClusterKind, Options
+from scenarios.run import contract_of
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +154,21 @@ def test_the_first_bytes_of_tls_are_a_client_hello() -> None:
     assert sent[0] == 0x16
     assert sent[5] == 1
     assert len(sent) == 5 + int.from_bytes(sent[3:5])
+
+
+def test_a_run_without_tls_says_how_to_have_it() -> None:
+    """A row that needs TLS is dropped with the option's name, and claimed where it is given."""
+    contract = load_contract("sparki")
+    claimed, dropped = claims(contract, Options(), ALL_POWERS - {"tls"})
+
+    assert "sparki-08" not in claimed
+    [row] = [each for each in dropped if each["id"] == "sparki-08"]
+    assert row["reason"].endswith("run with: gameday run sparki --tls")
+    assert "sparki-08" in claims(contract, Options(tls=True), ALL_POWERS)[0]
+
+
+@pytest.mark.parametrize("cluster", ["attached", "compose"])
+def test_only_a_cluster_of_our_own_is_told_to_speak_tls(cluster: ClusterKind) -> None:
+    """Elsewhere `--tls` is refused, not silently forgotten."""
+    with pytest.raises(UsageError, match="--tls: a cluster that is"):
+        contract_of(Options(tls=True, cluster=cluster))
