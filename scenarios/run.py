@@ -29,6 +29,7 @@ from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.balancer import find_haproxy
 from gameday.clusters.clock import required_library
 from gameday.clusters.commanded import CommandedCluster
+from gameday.clusters.compose import UNABLE
 from gameday.clusters.compose_images import find_images
 from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import find_release
@@ -121,6 +122,8 @@ def loaded_of(options: Options) -> Loaded:
         if clocks:
             required_library()
     elif options.cluster == "compose":
+        if options.tls:
+            raise UsageError(f"--tls: with --cluster compose {UNABLE['tls']}.")
         find_images(options.broker)
     return Loaded(contract, loaded.values)
 

@@ -17,7 +17,7 @@ from gameday.clusters.cluster import Door
 from gameday.clusters.cluster_file import ClusterFile
 from gameday.clusters.commanded import CommandedCluster, attach_by_file
 from gameday.clusters.commanded_facts import CommandedFacts
-from gameday.clusters.compose import ComposeCluster, start_composed
+from gameday.clusters.compose import UNABLE, ComposeCluster, start_composed
 from gameday.clusters.compose_images import find_images
 from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
@@ -95,6 +95,7 @@ def open_stage(
         f"{options.cluster}-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost,
         _targets(cluster, vhost, user), doors, base, interrupts,
         secrets=frozenset({cluster.password, user[1]}), clients=user,
+        reasons=UNABLE if options.cluster == "compose" else {},
     )  # fmt: skip
 
 

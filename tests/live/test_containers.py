@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 
@@ -45,9 +47,19 @@ def test_a_developer_gets_one_broker(project: str) -> None:
             channel.basic_publish("", "hello", b"world")
             _, _, body = channel.basic_get("hello", auto_ack=True)
         assert body == b"world"
+        assert enqueued() == 0
         address = f"http://127.0.0.1:{MANAGEMENT}/api/overview"
         assert requests.get(address, auth=("guest", "guest"), timeout=5).ok
         assert not reached_from_outside(AMQP)
+
+
+def enqueued() -> int:
+    """Put a job of solstice's on that broker, as its developer does; return the exit code."""
+    words = (
+        *("enqueue", "--amqp-url", f"amqp://guest:guest@127.0.0.1:{AMQP}/%2f", "--receive"),
+        *("--repo-url", "https://github.com/example/repo", "--commit-sha", "deadbeef" * 5),
+    )
+    return subprocess.run([sys.executable, "-m", "scenarios", *words], check=False).returncode
 
 
 def reached_from_outside(port: int) -> bool:
