@@ -6,8 +6,6 @@ other: over a cut link that is answered late, or not at all. Those queues, one a
 empty, are in a virtual host of their own. Nothing needs a shell on a node.
 """
 
-import socket
-import ssl
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,24 +37,8 @@ def views(cluster: CommandedCluster) -> dict[str, NodeView | None]:
 
 
 def greet(cluster: CommandedCluster, node: str) -> str:
-    """Greet a node's AMQP port, in TLS where that is spoken there."""
-    address = cluster.addresses(node).client
-    if not cluster.own.node(node).amqp.startswith("amqps:"):
-        return probes.greet(address)
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # Only: is there an answer?
-    try:
-        with (
-            socket.create_connection((address.host, address.port), probes.DIAL_WITHIN_S) as dialled,
-            context.wrap_socket(dialled),
-        ):
-            return probes.ANSWERED
-    except TimeoutError:
-        return probes.SILENT
-    except ConnectionRefusedError:
-        return "refused"
-    except OSError as error:
-        return f"closed ({error.strerror})"
+    """Greet a node's AMQP port, by TLS where it speaks that."""
+    return probes.greet(cluster.addresses(node).client)
 
 
 def gone(cluster: CommandedCluster, nodes: Sequence[str]) -> Seen:

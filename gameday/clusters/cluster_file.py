@@ -126,6 +126,8 @@ class ClusterFile(Part):
     """The same name once more: the statement that this cluster is the writer's to break."""
     credentials: Credentials
     """Where its credentials are."""
+    authority: str | None = None
+    """For TLS: the file, beside this one, with the authority's certificate."""
     nodes: Annotated[tuple[Node, ...], Field(min_length=1)]
     """Its nodes, each with an address of its own."""
     faults: Faults = Faults()
@@ -182,8 +184,25 @@ def _meaning(file: ClusterFile, folder: Path) -> Iterator[Mistake]:
                 ("nodes", number, "values", name),
                 f"expected a name of your own, found {name}; gameday fills that one in itself",
             )
+    yield from _wrong_authority(file, folder)
     for name, template in file.faults.given().items():
         yield from _wrong_template(file, folder, name, template)
+
+
+def _wrong_authority(file: ClusterFile, folder: Path) -> Iterator[Mistake]:
+    """Find that nobody vouches for nodes which are reached by TLS, or that who does is missing."""
+    urls = [url for node in file.nodes for url in (node.amqp, node.management)]
+    if file.authority is None:
+        by_tls = next((url for url in urls if url.startswith(("amqps:", "https:"))), None)
+        if by_tls:
+            text = (
+                f"expected the file of an authority that vouches for {by_tls}, found none; name "
+                "yours, or the machine's own (on Debian /etc/ssl/certs/ca-certificates.crt)"
+            )
+            yield Mistake(("authority",), text)
+    elif not (folder / file.authority).is_file():
+        text = f"expected a file beside this one, found no {file.authority}; correct the path"
+        yield Mistake(("authority",), text)
 
 
 def _twice(file: ClusterFile, field: str) -> Iterator[Mistake]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from gameday import secured
 from gameday.clusters import templates
 from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.cluster import Address, Door, NodeAddresses
@@ -56,18 +57,29 @@ class CommandedCluster(AttachedCluster):
         assert self.file is not None, "made by `attach_by_file` or `load` only"
         return self.file
 
+    @property
+    def authority(self) -> str | None:
+        """The file of the authority that vouches for the nodes, where they speak TLS."""
+        return str(self.folder / self.own.authority) if self.own.authority else None
+
     def addresses(self, node: str) -> NodeAddresses:
         """Return where one node listens; there is no proxy of ours between."""
         about = self.own.node(node)
-        door, api = address_of(about.amqp), address_of(about.management)
+        door, api = self._address(about.amqp), self._address(about.management)
         return NodeAddresses(node, about.erlang_name, client=door, direct=door, management=api)
+
+    def _address(self, url: str) -> Address:
+        """Return where a URL points, and who vouches for what listens there."""
+        by_tls = url.startswith(("amqps:", "https:"))
+        return replace(address_of(url), authority=self.authority if by_tls else None)
 
     def amqp_url(self, node: str, vhost: str, door: Door = "clients") -> str:
         """Return the URL by which clients reach one node, credentials included."""
         del door
         credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
         scheme, where = urlsplit(self.own.node(node).amqp).scheme, self.addresses(node).client
-        return f"{scheme}://{credentials}@{where}/{quote(vhost, safe='')}"
+        query = secured.query(where.authority) if where.authority else ""
+        return f"{scheme}://{credentials}@{where}/{quote(vhost, safe='')}{query}"
 
     def management_url(self, node: str) -> str:
         """Return the URL of a node's management API, without the password."""
@@ -76,7 +88,9 @@ class CommandedCluster(AttachedCluster):
     def management(self, node: str = "", *, limit_s: float = 5) -> Management:
         """Return a node's management API."""
         url = self.management_url(node or self.nodes[0])
-        return Management(url, self.username, self.password, limit_s=limit_s)
+        return Management(
+            url, self.username, self.password, limit_s=limit_s, authority=self.authority
+        )
 
     def template_lacks(self, name: str) -> bool:
         """Whether the file has no commands of this name."""

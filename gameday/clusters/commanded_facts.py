@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pika
 from pika.exceptions import AMQPError
 
+from gameday import secured
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.facts import Alarm, ConsumerState, Definitions, NodeView, QueueState
@@ -179,7 +180,7 @@ class CommandedFacts(AttachedFacts):
     def _ready(self, vhost: str, queues: tuple[str, ...]) -> Mapping[str, int]:
         """Return how many messages are ready in each queue that answers now."""
         url = self.cluster.amqp_url(self.serving_node(), vhost)
-        parameters = pika.URLParameters(url)
+        parameters = secured.parameters(url)
         parameters.socket_timeout = parameters.blocked_connection_timeout = AMQP_LIMIT_S
         parameters.stack_timeout = AMQP_LIMIT_S
         found: dict[str, int] = {}

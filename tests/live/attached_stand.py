@@ -118,9 +118,9 @@ def _listens(port: int) -> bool:
 
 
 def write_file(
-    path: Path, cluster: LocalCluster, sshd: Sshd, *, without: tuple[str, ...] = ()
+    path: Path, cluster: LocalCluster, ssh: str, *, without: tuple[str, ...] = ()
 ) -> Path:
-    """Write the owner's file about a cluster, and return its path.
+    """Write the owner's file about a cluster, whose commands begin with `ssh`; return its path.
 
     Python is told where the product is by the command itself: sshd hands no environment on.
     """
@@ -153,7 +153,7 @@ def write_file(
         ]
         lines += [f"  {fault}:"] if fault not in without else []
         for way, words in zip(("apply", "revert"), told, strict=True):
-            lines += [f'    {way}: "{sshd.words} {words}"'] if fault not in without else []
+            lines += [f'    {way}: "{ssh} {words}"'] if fault not in without else []
     path.write_text("\n".join(lines) + "\n")
     return path
 

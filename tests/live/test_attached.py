@@ -69,7 +69,7 @@ def owned(
     """Attach to the session's cluster by a file, with its credentials in the environment."""
     for name, value in credentials(cluster).items():
         monkeypatch.setenv(name, value)
-    path = write_file(tmp_path / "own.yaml", cluster, sshd)
+    path = write_file(tmp_path / "own.yaml", cluster, sshd.words)
     run_folder = tmp_path / "run"
     run_folder.mkdir()
     attached = attach_by_file(read_file(path), path, run_folder)

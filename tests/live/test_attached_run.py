@@ -111,7 +111,8 @@ def attached(tmp_path: Path) -> Iterator[Attached]:
             running_sshd(tmp_path / "ssh") as sshd,
         ):
             Broker(cluster).wait_healthy(60)
-            made = Attached(cluster, tmp_path, write_file(tmp_path / "own.yaml", cluster, sshd))
+            path = write_file(tmp_path / "own.yaml", cluster, sshd.words)
+            made = Attached(cluster, tmp_path, path)
             yield made
             for process in made.started:
                 process.kill()

@@ -13,19 +13,24 @@ from pathlib import Path
 
 import pika
 import pytest
+from attached_stand import credentials, write_file
 from conftest import QUICK, beside, named_broker
 
-from chaos import probes
+from chaos import outside, probes
 from chaos.knocking import greeting_at, knock
 from gameday import secured
 from gameday.clusters.attached import attach
 from gameday.clusters.authority import AUTHORITY, OTHER_NAME, STRANGER
 from gameday.clusters.broker import Broker
+from gameday.clusters.cluster_file import read_file
+from gameday.clusters.commanded import attach_by_file
+from gameday.clusters.commanded_facts import CommandedFacts
 from gameday.clusters.handshakes import client_connections, try_doors
 from gameday.clusters.local import LocalCluster, load, local_cluster
 from gameday.clusters.management import ManagementError
 from gameday.clusters.tls import folder_of
 from gameday.clusters.wait import wait_until
+from gameday.errors import HarnessError
 from gameday.history.checks.secured import PEER, SERVER
 
 pytestmark = pytest.mark.live
@@ -170,6 +175,34 @@ def test_a_cluster_of_somebody_else_s_is_attached_to_by_tls(
     monkeypatch.setenv("GAMEDAY_MANAGEMENT_URL", pair.management_url("r1") + "/" + strange)
     with pytest.raises(ManagementError, match="SSLError"):
         attach()
+
+
+def test_a_cluster_file_names_the_authority(
+    pair: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an owner's file, too, every node is reached by TLS, for facts and for their proofs."""
+    for name, value in credentials(pair).items():
+        monkeypatch.setenv(name, value)
+    path = write_file(tmp_path / "own.yaml", pair, "ssh nobody@127.0.0.1")
+    text = path.read_text().replace("amqp://", "amqps://").replace("http://", "https://")
+    path.write_text(f"authority: {folder_of(pair.record) / f'{AUTHORITY}.pem'}\n{text}")
+    found = attach_by_file(read_file(path), path, tmp_path)
+
+    facts = CommandedFacts(found)
+    facts.make_vhost("chaos-tls")
+    outside.prepare_links(found, "chaos-tls")
+
+    assert facts.problems() == []
+    assert facts.message_counts("chaos-tls") == {"r1": (0, 0), "r2": (0, 0)}
+    assert set(outside.over_links(found, [("r1", "r2"), ("r2", "r1")], "chaos-tls").values()) == {
+        "answered"
+    }
+    assert outside.whole(found)
+    facts.drop_vhost("chaos-tls")
+    stranger = folder_of(pair.record) / f"{STRANGER}.pem"
+    path.write_text(f"authority: {stranger}\n{text}")
+    with pytest.raises(HarnessError, match="SSLError"):
+        attach_by_file(read_file(path), path, tmp_path)
 
 
 def test_a_node_that_was_killed_comes_back_by_tls(pair: LocalCluster) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from gameday.clusters import file_schema, templates
 from gameday.clusters.cluster_file import ClusterFile, read_file
-from gameday.clusters.commanded import commands_of
+from gameday.clusters.commanded import commands_of, made_of
 from gameday.errors import UsageError
 from scenarios.allowed import allowed
 from scenarios.dry_run import lines
@@ -163,6 +163,24 @@ def test_placeholders_are_known_ones(
 
     assert f"faults.{fault}.{way}: " in found
     assert said in found
+
+
+def test_somebody_vouches_for_nodes_by_tls(tmp_path: Path) -> None:
+    """A node that is reached by TLS needs the authority's file, and the file must be there."""
+    content = good()
+    content["nodes"][0]["amqp"] = "amqps://127.0.0.1:5671"
+    assert "authority: expected the file of an authority that vouches" in refused(tmp_path, content)
+
+    content["authority"] = "ca.pem"
+    assert "authority: expected a file beside this one, found no ca.pem" in refused(
+        tmp_path, content
+    )
+
+    (tmp_path / "ca.pem").touch()
+    cluster = made_of(read_file(written(tmp_path, content)), tmp_path, "4.3.6", tmp_path)
+    assert cluster.addresses("a").client.authority == str(tmp_path / "ca.pem")
+    assert cluster.addresses("b").client.authority is None
+    assert "cacertfile=" in cluster.amqp_url("a", "/")
 
 
 def test_unknown_fault_is_named_with_those_there_are(tmp_path: Path) -> None:
