@@ -25,6 +25,9 @@ from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 SILENT_SHOWS_AFTER_S = 5.0
+WITHIN_S = 120.0
+HEALED_WITHIN_S = {"pause": 45.0}
+"""How long healing may take, by template, where the owner says nothing of it."""
 FIGURES_WITHIN_S = 12.0
 """How long a node that has just started may say nothing of its limits; usually up to 5 s."""
 
@@ -149,7 +152,8 @@ class ByCommand:
         written = [each.as_json() for each in (*commands, *restart)]
         if site.journal.masks(written):
             raise HarnessError(MASKED.format(template=self.template))
-        healed_within_s = self.cluster.own.faults.given()[self.template].healed_within_s
+        given = self.cluster.own.faults.given()[self.template].healed_within_s
+        healed_within_s = given or HEALED_WITHIN_S.get(self.template, WITHIN_S)
         values: dict[str, Any] = {
             "template": self.template,
             "nodes": list(self.nodes),

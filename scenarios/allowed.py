@@ -61,6 +61,13 @@ def owned_hosts(options: Options, file: ClusterFile | None) -> tuple[str, ...]:
     return (*options.owned, *dict.fromkeys(address_of(url).host for url in urls))
 
 
+def refuse_what_is_not(contract: Contract, options: Options) -> None:
+    """Refuse a cluster file, or what is asked for with it, before anything is attached to."""
+    file = file_of(options)
+    if file is not None:
+        allowed(contract, options, file)
+
+
 def allowed(contract: Contract, options: Options, file: ClusterFile) -> Allowed:
     """Return what of the plan the owner's file lets be done."""
     whole = choose_plan(contract, options, ALL_POWERS)
@@ -80,8 +87,9 @@ def allowed(contract: Contract, options: Options, file: ClusterFile) -> Allowed:
             left_out.append((episode.name, "; ".join(dict.fromkeys(found.values()))))
         else:
             played.append(episode)
-    if options.plan and left_out:
-        raise UsageError(f"{options.plan}: {left_out[0][0]}: {left_out[0][1]}")
+    if (options.plan or options.scenario) and left_out:  # What is asked for by name is meant.
+        where = options.plan or "--scenario"
+        raise UsageError(f"{where}: {left_out[0][0]}: {left_out[0][1]}")
     _refuse_strangers(played, nodes, options.plan)
     plan = whole if options.plan else Plan(seed=options.seed, episodes=lay_out(played))
     powers = {POWERS[kind] for kind in POWERS if _able(kind, given)} - reasons.keys()

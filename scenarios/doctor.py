@@ -33,6 +33,7 @@ PROBES: tuple[Probe, ...] = (
     programs.docker,
     programs.redis,
     programs.libfaketime,
+    programs.sshd,
     programs.haproxy,
     programs.zones,
 )

@@ -3,6 +3,7 @@
 Nothing here decides how a program is found; that is the business of the rooms that use it.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -165,6 +166,16 @@ def redis() -> Finding:
     if version is None:
         return optional("Redis", "not found", "Only `gameday migrate` needs it: make setup.")
     return ready("Redis", version.split(" sha=")[0])
+
+
+def sshd() -> Finding:
+    """Find what the tests of attached clusters reach this machine by."""
+    program = shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    if program is None:
+        return optional(
+            "sshd", "not found", "Only tests of attached clusters need it: scripts/setup_sshd.sh."
+        )
+    return ready("sshd", f"{program}, for tests")
 
 
 def haproxy() -> Finding:

@@ -38,7 +38,7 @@ from gameday.contracts.model import Contract
 from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError, UsageError
 from gameday.history.folder import create_run_folder, reports_dir
-from scenarios.allowed import allowed, file_of, owned_hosts, rehearse
+from scenarios.allowed import allowed, file_of, owned_hosts, refuse_what_is_not, rehearse
 from scenarios.assembly import assemble
 from scenarios.boots import boot_where_claimed
 from scenarios.finish import drain, heal
@@ -109,7 +109,7 @@ def loaded_of(options: Options) -> Loaded:
     if options.alternative:
         contract = with_alternative(contract, options.alternative)
     clocks = needs_of(whole_plan(contract, options)).clocks
-    file_of(options)
+    refuse_what_is_not(contract, options)
     if options.tls and options.cluster != "local":
         raise UsageError(
             f"--tls: a cluster that is {options.cluster} speaks what it speaks; use it with "

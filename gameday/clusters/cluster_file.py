@@ -83,8 +83,9 @@ class Template(Part):
     """How long one command of `apply` may take, in seconds."""
     revert_within_s: PositiveFloat = 60
     """How long one command of `revert` may take, in seconds."""
-    healed_within_s: PositiveFloat = 120
-    """How long it may take until the cluster is seen healed, in seconds."""
+    healed_within_s: PositiveFloat | None = None
+    """How long it may take until the cluster is seen healed, in seconds; else 120, or after a pause
+    45, since one that lasted may leave a partition that only a restart mends."""
 
 
 class Faults(Part):

@@ -33,7 +33,7 @@ from gameday.errors import HarnessError, PrepareError, UsageError
 from scenarios.allowed import allowed, file_of, owned_hosts, rehearse
 from scenarios.claims import claims
 from scenarios.options import Options
-from scenarios.run import contract_of
+from scenarios.run import contract_of, loaded_of
 from scenarios.screen import Screen
 
 
@@ -109,6 +109,14 @@ def test_given_plan_must_be_doable(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"plan\.json: stop_node: own\.yaml has no commands"):
         allowed(contract_of(asked), asked, read_file(tmp_path / "own.yaml"))
+
+
+def test_scenario_asked_for_by_name_must_be_doable(tmp_path: Path) -> None:
+    """A run of the control alone would be no answer to who asked for a scenario."""
+    asked = options(tmp_path, scenario="stop-app")
+
+    with pytest.raises(UsageError, match=r"--scenario: stop-app: own\.yaml has no commands for"):
+        loaded_of(asked)
 
 
 def test_given_plan_names_the_file_s_nodes(tmp_path: Path) -> None:
