@@ -101,6 +101,8 @@ def ready(asked: Asked) -> Ready:
 
 def brokers(asked: Asked) -> tuple[Release, Release]:
     """Return both brokers; the new one is not the older."""
+    if asked.new is None:
+        raise UsageError("--to: name the version to move to, such as 4.3, or a path.")
     old, new = find_release(asked.old), find_release(asked.new)
     if release(new.version) < release(old.version):
         raise UsageError(

@@ -37,6 +37,7 @@ def test_a_broker_without_shovels_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        (Asked(old="4.3.6"), "--to: name the version"),
         (Asked(old="4.3.6", new="4.0.5"), "goes forward"),
         (Asked(old="4.0.5", new="4.3.6", how="jump"), "is none of"),
         (Asked(old="4.0.5", new="4.3.6", nodes=2), "neither 1 nor 3"),
