@@ -52,10 +52,14 @@ def isolation(
     rules: Annotated[
         Path | None, typer.Option(help="Rules of nftables to try in place of the contract's own.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="A Kubernetes NetworkPolicy to try in their place.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where run folders go.")] = None,
     variables: arguments.Variables = None,
 ) -> None:
     """Try from network zones who reaches the broker's ports, and decide."""
     from scenarios.zoning import Asked, isolate_and_judge  # noqa: PLC0415
 
-    raise typer.Exit(isolate_and_judge(Asked(system, broker, rules, out, tuple(variables or ()))))
+    asked = Asked(system, broker, rules, policy, out, tuple(variables or ()))
+    raise typer.Exit(isolate_and_judge(asked))

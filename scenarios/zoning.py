@@ -11,7 +11,9 @@ from chaos.journal import Journal
 from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import Release, find_release
 from gameday.clusters.zones.able import why_not
+from gameday.clusters.zones.layout import layout
 from gameday.clusters.zones.observe import Wanted
+from gameday.clusters.zones.policies import rules_of_policies
 from gameday.contracts.isolation import Isolation
 from gameday.contracts.load import load
 from gameday.contracts.model import Contract
@@ -31,6 +33,7 @@ class Asked:
     system: str
     broker: str | None = None
     rules: Path | None = None
+    policy: Path | None = None
     out: Path | None = None
     variables: tuple[str, ...] = ()
 
@@ -38,7 +41,7 @@ class Asked:
 def isolate_and_judge(asked: Asked) -> int:
     """Look at the network, and decide; return the exit code."""
     contract, declared, release = _ready(asked)
-    rules = _rules(asked.rules)
+    rules, source = _rules(asked, declared)
     console = Console(stderr=True)
 
     def say(sentence: str) -> None:
@@ -51,7 +54,6 @@ def isolate_and_judge(asked: Asked) -> int:
     _write_manifest(folder, contract, release)
     journal = Journal(folder / JOURNAL_NAME)
     try:
-        source = str(asked.rules) if asked.rules else "the contract"
         isolate(Wanted(declared, release, rules, source), journal, state_dir, say)
     finally:
         journal.close()
@@ -75,13 +77,20 @@ def _ready(asked: Asked) -> tuple[Contract, Isolation, Release]:
     return for_version(contract, release.version), contract.isolation, release
 
 
-def _rules(path: Path | None) -> str | None:
+def _rules(asked: Asked, declared: Isolation) -> tuple[str | None, str]:
+    """Return the rules to try, none for the contract's own, and where they are from."""
+    if asked.rules is not None and asked.policy is not None:
+        raise UsageError("--rules and --policy: give one of them; each is the whole of the rules.")
+    path = asked.rules or asked.policy
     if path is None:
-        return None
+        return None, "the contract"
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--rules {path}: it cannot be read ({error}).") from error
+        raise UsageError(f"{path}: it cannot be read ({error}).") from error
+    if asked.policy is not None:
+        return rules_of_policies(text, declared, layout(declared), str(path)), str(path)
+    return text, str(path)
 
 
 def _write_manifest(folder: Path, contract: Contract, release: Release) -> None:

@@ -18,7 +18,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     each.__name__: {} for each in (isolation, isolation_detected, left_as_it_was)
 }
 MACHINE = {
-    "interfaces": ["eth0", "lo"], "namespaces": [], "rules_sha256": "0" * 64,
+    "interfaces": ["eth0", "lo"], "namespaces": [], "tables": [],
     "forwarding": {"net.ipv4.ip_forward": "0"},
 }  # fmt: skip
 ONLY_IPV4 = ("distribution",)

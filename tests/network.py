@@ -84,7 +84,7 @@ class NetworkTests:
 
     def pytest_sessionfinish(self) -> None:
         """Write the report, if one is wanted."""
-        if self._folder is None:
+        if self._folder is None or not self.reports:
             return
         folder = Path(self._folder)
         folder.mkdir(parents=True, exist_ok=True)

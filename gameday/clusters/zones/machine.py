@@ -5,7 +5,6 @@ Zones change none of this; that they did not is looked at, not believed. What is
 does it for scripts: `forecast`, `note FILE`, `compare FILE`.
 """
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -25,12 +24,12 @@ State = dict[str, Any]
 
 
 def machine_state() -> State:
-    """Return interfaces, named namespaces, forwarding and rules of this machine."""
+    """Return interfaces, named namespaces, forwarding and tables of rules of this machine."""
     return {
-        "interfaces": _names(Path("/sys/class/net")),
+        "interfaces": [name for name in _names(Path("/sys/class/net")) if not _is_passing(name)],
         "namespaces": _names(Path("/run/netns")),
         "forwarding": {name.replace("/", "."): _value(name) for name in FORWARDING},
-        "rules_sha256": _rules(),
+        "tables": _tables(),
     }
 
 
@@ -71,6 +70,11 @@ def free_mib() -> float:
     return round(int(line.split()[1]) / 1024, 1)
 
 
+def _is_passing(interface: str) -> bool:
+    """Whether an interface comes and goes with somebody's containers; ours have other names."""
+    return interface.startswith(("veth", "br-"))
+
+
 def _share_kib(pid: int) -> int:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
@@ -90,19 +94,18 @@ def _value(name: str) -> str | None:
         return None
 
 
-def _rules() -> str | None:
-    """Return a digest of the machine's own rules; they may name what is nobody's business."""
+def _tables() -> list[str] | None:
+    """Return the machine's tables of rules; what is in them may be nobody's business."""
     nft = shutil.which("nft") or shutil.which("nft", path="/usr/sbin:/sbin")
     if nft is None:
         return None
     try:
         done = subprocess.run(
-            [nft, "--stateless", "list", "ruleset"], capture_output=True, check=False,
-            timeout=LIMIT_S,
-        )  # fmt: skip
+            [nft, "list", "tables"], capture_output=True, text=True, check=False, timeout=LIMIT_S
+        )
     except subprocess.TimeoutExpired:
         return None
-    return hashlib.sha256(done.stdout).hexdigest() if done.returncode == 0 else None
+    return sorted(done.stdout.splitlines()) if done.returncode == 0 else None
 
 
 def main(words: list[str]) -> int:

@@ -8,7 +8,7 @@ the broker's zone, as its kernel lists them.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -30,6 +30,9 @@ from gameday.clusters.zones.probe import Target
 from gameday.clusters.zones.rules import rules_of
 from gameday.clusters.zones.zones import Zones, open_zones
 from gameday.contracts.isolation import BROKER, PLACES, PORTS, Isolation
+
+LOOK_EACH_S = 0.2
+"""How often it is looked how much memory the probes take; a probe ends by itself."""
 
 Json = dict[str, Any]
 Outcomes = list[tuple[str, str]]
@@ -115,9 +118,11 @@ def _from_everywhere(zones: Zones, paths: list[_Path]) -> tuple[dict[str, Outcom
     """Probe from every zone at once, and look meanwhile how much memory all of it takes."""
     others = zones.plan.zones[1:]
     with ThreadPoolExecutor(len(others)) as pool:
-        found = pool.map(lambda zone: _outcomes(zones, zone, paths), others)
+        tasks = [pool.submit(_outcomes, zones, zone, paths) for zone in others]
         took_mib = memory_mib(zones.record)
-        return dict(zip(others, found, strict=True)), took_mib
+        while wait(tasks, LOOK_EACH_S).not_done:
+            took_mib = max(took_mib, memory_mib(zones.record))
+        return {zone: task.result() for zone, task in zip(others, tasks, strict=True)}, took_mib
 
 
 def _outcomes(zones: Zones, zone: str, paths: list[_Path]) -> Outcomes:

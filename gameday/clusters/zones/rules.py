@@ -5,6 +5,8 @@ router's interface *and* its address, so that none passes for another by a false
 own rules are taken as they stand; `definitions` gives them the addresses by name.
 """
 
+from collections.abc import Sequence
+
 from gameday.clusters.zones.layout import Layout
 from gameday.contracts.isolation import PLACES, PORTS, Isolation, may_enter
 
@@ -52,8 +54,10 @@ def ruleset(accepted: list[str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def accept(plan: Layout, zone: str, place: str, ports: list[int]) -> list[str]:
-    """Return the lines that let a zone to some ports at one of the broker's addresses."""
+def accept(plan: Layout, zone: str, place: str, ports: Sequence[int | str]) -> list[str]:
+    """Return the lines that let a zone to ports or ranges at one of the broker's addresses."""
+    if not ports:
+        return []
     (source,), target = plan.of(zone), plan.broker(place)
     listed = ", ".join(str(port) for port in ports)
     enters = f'iifname "{plan.interface(zone)}"'
@@ -66,4 +70,4 @@ def accept(plan: Layout, zone: str, place: str, ports: list[int]) -> list[str]:
 
 def _accept(isolation: Isolation, plan: Layout, zone: str, place: str) -> list[str]:
     ports = [port for door, port in PORTS.items() if may_enter(isolation, zone, door, place)]
-    return accept(plan, zone, place, ports) if ports else []
+    return accept(plan, zone, place, ports)
