@@ -5,9 +5,10 @@ undone is replaced. Which commands a fault needs, and what proves it: `proofs.py
 template the owner's file lacks is declined.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from chaos import outside, steps
@@ -38,7 +39,7 @@ MASKED = (
 
 
 def may_take_s(
-    commands: Sequence[Ready], restart: Sequence[Ready], healed_within_s: float
+    commands: Sequence[Ready], restart: Iterable[Ready], healed_within_s: float
 ) -> float:
     """Return how long undoing may take at most: twice the commands, a restart, and both looks."""
     twice = 2 * sum(each.within_s for each in commands)
@@ -149,18 +150,19 @@ class ByCommand:
                 known = ", ".join(self.cluster.nodes)
                 raise HarnessError(f"there is no node {node}; there are {known}.")
         commands, restart = self._commands("revert"), self._restart()
-        written = [each.as_json() for each in (*commands, *restart)]
-        if site.journal.masks(written):
+        written = [each.as_json() for each in commands]
+        in_reserve = {node: [each.as_json() for each in made] for node, made in restart.items()}
+        if site.journal.masks([written, in_reserve]):
             raise HarnessError(MASKED.format(template=self.template))
         given = self.cluster.own.faults.given()[self.template].healed_within_s
         healed_within_s = given or HEALED_WITHIN_S.get(self.template, WITHIN_S)
         values: dict[str, Any] = {
             "template": self.template,
             "nodes": list(self.nodes),
-            "commands": written[: len(commands)],
-            "restart": written[len(commands) :],
+            "commands": written,
+            "restart": in_reserve,
             "healed_within_s": healed_within_s,
-            "may_take_s": may_take_s(commands, restart, healed_within_s),
+            "may_take_s": may_take_s(commands, chain(*restart.values()), healed_within_s),
         }
         if self.template.endswith("_alarm"):
             values["limits"] = {node: self._limit(node) for node in self.nodes}
@@ -208,18 +210,17 @@ class ByCommand:
             for command in commands_now(self.cluster, self.template, way, node, peer)
         ]
 
-    def _restart(self) -> list[Ready]:
-        """Return the commands that restart its nodes: what an operator does when all else fails."""
+    def _restart(self) -> dict[str, list[Ready]]:
+        """Return the commands that restart each node: what an operator does when all else fails."""
         given = self.cluster.own.faults.given()
         name = next((each for each in ("stop", "kill") if each in given), None)
         if name is None or self.template.endswith("_alarm"):
-            return []
-        return [
-            command
-            for node in self.nodes
-            for way in ("apply", "revert")
-            for command in self.cluster.commands(name, way, node)
-        ]
+            return {}
+        ways = ("apply", "revert")
+        return {
+            node: [command for way in ways for command in self.cluster.commands(name, way, node)]
+            for node in self.cluster.nodes
+        }
 
     def _refuse_what_it_is_not(self, site: Site) -> None:
         """Refuse a follower that leads, and a majority that nobody meant to lose."""

@@ -42,12 +42,15 @@ def greet(cluster: CommandedCluster, node: str) -> str:
 
 
 def gone(cluster: CommandedCluster, nodes: Sequence[str]) -> Seen:
-    """Whether these nodes' AMQP ports give no answer, and no node that answers sees them run."""
+    """Whether these nodes' AMQP ports give no answer, and no node that answers sees them run.
+
+    Who is left of a lost majority may have paused, so that nobody is left to say.
+    """
     greetings = {node: greet(cluster, node) for node in nodes}
     found = views(cluster)
     answers = [view for node, view in found.items() if view and node not in nodes]
     unseen = all(not view.running & set(nodes) for view in answers)
-    witnesses = bool(answers) or len(nodes) == len(cluster.nodes)
+    witnesses = bool(answers) or 2 * len(nodes) > len(cluster.nodes)
     dead = probes.ANSWERED not in greetings.values()
     return Seen(dead and unseen and witnesses, _evidence(greetings, found))
 

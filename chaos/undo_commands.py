@@ -4,7 +4,7 @@ The journal holds the commands themselves, filled in, so that undoing needs neit
 file nor the credentials; only the proof asks the cluster. They may run more than once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from chaos import outside, probes
@@ -23,23 +23,29 @@ def commanded(cluster: Target) -> CommandedCluster:
     return cast("CommandedCluster", cluster)
 
 
-def ready(values: Mapping[str, Any], name: str) -> list[Ready]:
-    """Return the commands that the journal holds under a name."""
-    return [from_json(each) for each in values[name]]
+def ready(written: Sequence[Mapping[str, Any]]) -> list[Ready]:
+    """Return commands that the journal holds."""
+    return [from_json(each) for each in written]
 
 
 def run_commands(cluster: Target, values: Values) -> None:
     """Run every recorded command, whichever of them fails."""
-    commanded(cluster).run(ready(values, "commands"))
+    commanded(cluster).run(ready(values["commands"]))
 
 
 def run_again(cluster: Target, values: Values) -> None:
-    """Run them once more, then restart what was struck, where the owner's file says how."""
+    """Run them once more, then restart nodes, where the owner's file says how.
+
+    Those that take no clients are restarted, struck or not, for others may wait for them; where
+    all do, and yet the cluster is not whole, those that were struck.
+    """
     target = commanded(cluster)
     try:
-        target.run(ready(values, "commands"))
+        target.run(ready(values["commands"]))
     finally:
-        target.run(ready(values, "restart"))
+        shut = [node for node in target.nodes if outside.greet(target, node) != probes.ANSWERED]
+        for node in shut or values["nodes"]:
+            target.run(ready(values["restart"].get(node, ())))
 
 
 def healed(cluster: Target, values: Values) -> Seen:

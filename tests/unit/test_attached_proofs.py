@@ -1,7 +1,7 @@
 """What counts as proof from outside: each rule, against what a broken proof would take for one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,15 @@ def test_all_nodes_need_no_witness(stand: Stand) -> None:
     stand.views = dict.fromkeys(WHOLE)
 
     assert outside.gone(stand.cluster, list(WHOLE))
+
+
+def test_lost_majority_needs_no_witness(stand: Stand) -> None:
+    """Who is left may have paused, and answers nobody."""
+    stand.greetings = dict.fromkeys(WHOLE, "refused")
+    stand.views = dict.fromkeys(WHOLE)
+
+    assert outside.gone(stand.cluster, ["a", "b"])
+    assert not outside.gone(stand.cluster, ["a"])
 
 
 @pytest.mark.parametrize(
@@ -273,7 +282,29 @@ def test_several_nodes_are_undone_each(stand: Stand, tmp_path: Path) -> None:
 
     words = [list(each["argv"][1:]) for each in values["commands"]]
     assert words == [["10.0.0.1", "start"], ["10.0.0.2", "start"], ["10.0.0.3", "start"]]
-    assert len(values["restart"]) == 6
+    assert [list(each["argv"][1:]) for each in values["restart"]["b"]] == [
+        ["10.0.0.2", "kill"],
+        ["10.0.0.2", "start"],
+    ]
+
+
+@pytest.mark.parametrize(("shut", "restarted"), [("", "b"), ("c", "c"), ("ab", "ab")])
+def test_who_takes_no_clients_is_restarted(
+    stand: Stand, tmp_path: Path, shut: str, restarted: str
+) -> None:
+    """What did not heal by itself: those that are shut, else the one that was struck."""
+    content = good()
+    content["faults"]["kill"] = {"apply": "touch {node}.killed", "revert": "touch {node}.started"}
+    cluster = made_of(read_file(written(tmp_path, content)), tmp_path, "4.3.6", tmp_path)
+    found = replace(stand, cluster=cluster)
+    values = captured(found, KillNode("b"), tmp_path)
+    stand.greetings.update(dict.fromkeys(shut, "refused"))
+
+    undo_commands.run_again(cluster, values)  # type: ignore[arg-type]
+
+    killed = sorted(each.stem for each in tmp_path.glob("*.killed"))
+    assert killed == list(restarted)
+    assert {each.stem for each in tmp_path.glob("*.started")} == {*restarted, "b"}
 
 
 def test_majority_must_be_meant(stand: Stand, tmp_path: Path) -> None:
