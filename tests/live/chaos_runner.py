@@ -18,7 +18,7 @@ from chaos.fault import Site
 from chaos.journal import FILE_NAME, Journal
 from chaos.plan import Episode
 from chaos.watchdog import guarded
-from gameday.clusters.local import load
+from gameday.clusters.found import cluster_at, open_cluster
 
 
 class Points:
@@ -47,9 +47,11 @@ def main() -> None:
     environment = {**os.environ, **record.client_environment()}
     client = subprocess.Popen(["sleep", "300"], env=environment, start_new_session=True)
     (record.folder / "client").write_text(str(client.pid))
+    found = cluster_at(record.state_dir, int(base))
+    assert found is not None
     with guarded(record) if watched == "yes" else nullcontext():
         site = Site(
-            load(record.state_dir, int(base)),
+            open_cluster(found),
             Journal(record.folder / FILE_NAME),
             at=Points(record.folder / "points", int(number), name),
         ).for_episode(episode.id, episode.lasts_s)

@@ -6,6 +6,8 @@ version: how long until it was in force, and until it was healed. `docs/faults.j
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,17 @@ import pytest
 from chaos import steps
 from chaos.catalogue import KINDS, defaults
 from chaos.fault import Fault, Site
-from chaos.journal import Journal, read, verify
+from chaos.journal import FILE_NAME, Journal, read, verify
+from chaos.plan import Entry, Episode
 from gameday.clusters.broker import Broker
+from gameday.clusters.compose import ComposeCluster
 from gameday.clusters.found import cluster_at, open_cluster
+from gameday.clusters.local import LocalCluster
+from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 RECORD = "GAMEDAY_RECORD_FAULTS"
+ROOT = Path(__file__).parents[2]
 WHOLE = ["intent", "applied", "observed", "reverting", "reverted", "restored"]
 
 
@@ -103,3 +110,49 @@ def undone_by_another(fault: Fault, site: Site) -> None:
         other.close_control()
     with pytest.raises(HarnessError, match="outlived its time"):
         context.__exit__(None, None, None)
+
+
+class Runner:
+    """The runner of `chaos_runner.py`, as a test sees it."""
+
+    def __init__(self, cluster: LocalCluster | ComposeCluster, folder: Path) -> None:
+        self._cluster = cluster
+        self.folder = folder
+        self.state_dir = cluster.record.folder.parents[1]
+        folder.mkdir()
+
+    def start(
+        self,
+        faults: tuple[Entry, ...],
+        *,
+        point: int = 0,
+        by: str = "SIGKILL",
+        watched: bool = False,
+        for_s: float = 30,
+    ) -> subprocess.Popen[bytes]:
+        """Start the runner with one episode."""
+        episode = Episode(id="e1", name="test", at_s=0, for_s=for_s, faults=faults)
+        base = str(self._cluster.record.ports.base)
+        arguments = [str(point), by, "yes" if watched else "no"]
+        script = str(ROOT / "tests" / "live" / "chaos_runner.py")
+        command = [sys.executable, script, str(self.folder), str(self.state_dir), base]
+        return subprocess.Popen(
+            [*command, episode.model_dump_json(), *arguments],
+            stdin=subprocess.PIPE,
+            stderr=(self.folder / "errors").open("wb"),
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    def wait_inside(self) -> None:
+        """Wait until the faults are in force."""
+        wait_until((self.folder / "inside").exists, 40, "the runner broke something", poll_ms=20)
+
+    @property
+    def client_pid(self) -> int:
+        """The runner's one client."""
+        return int((self.folder / "client").read_text())
+
+    def by_whom(self) -> set[str]:
+        """Return who restored what was restored."""
+        lines = read(self.folder / FILE_NAME)
+        return {each["by"] for each in lines if each.get("step") == "restored"}

@@ -1,12 +1,14 @@
 """The same faults on nodes in containers, each seen by the engine's own command line, too."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chaos_stand import evidence, healthy, undone_by_another
+from chaos_stand import Runner, evidence, healthy, undone_by_another
 from conftest import QUICK, beside
 from containers_stand import docker, images_or_skip, left_of, state_of
 
@@ -18,9 +20,13 @@ from chaos.journal import FILE_NAME, Journal
 from chaos.links import Isolate
 from chaos.networks import DisconnectNetwork
 from chaos.nodes import KillNode
+from chaos.plan import Entry
+from chaos.rescue import open_faults
+from chaos.watchdog import watchdog_of
 from gameday.clusters.broker import Broker
 from gameday.clusters.compose import ComposeCluster, start_composed
-from gameday.clusters.processes import ProcessRef
+from gameday.clusters.processes import ProcessRef, is_alive
+from gameday.clusters.wait import wait_until
 
 pytestmark = pytest.mark.live
 
@@ -93,6 +99,29 @@ def test_links_between_containers_are_cut_and_mended_by_another(outside: Site) -
     connected = evidence(outside, "observed")["connected"]
     assert connected == {"r1": ["r2"], "r2": ["r1"], "r3": []}
     assert Broker(outside.cluster).problems() == []
+
+
+def test_the_watchdog_puts_a_machine_back_on_its_network(
+    containers: ComposeCluster, tmp_path: Path
+) -> None:
+    """The runner dies by SIGKILL while a machine is off: the watchdog, by its journal, heals it."""
+    Broker(containers).wait_healthy(60)
+    runner = Runner(containers, tmp_path / "run")
+    process = runner.start((Entry(kind="disconnect_network", target="r2"),), watched=True)
+    runner.wait_inside()
+    watchdog = watchdog_of(runner.folder)
+    assert watchdog is not None
+    assert not containers.is_connected("r2")
+
+    os.kill(process.pid, signal.SIGKILL)
+
+    process.wait(10)
+    wait_until(lambda: not is_alive(watchdog), 90, "the watchdog has done its work")
+    assert runner.by_whom() == {"watchdog"}
+    assert open_faults(runner.folder) == ()
+    assert containers.is_connected("r2")
+    assert probes.greet(containers.addresses("r2").direct) == probes.ANSWERED
+    assert Broker(containers).problems() == []
 
 
 def test_what_a_dead_run_left_is_removed(containers: ComposeCluster) -> None:

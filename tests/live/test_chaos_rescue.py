@@ -3,20 +3,19 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chaos_stand import Runner
 
 from chaos import runs
 from chaos.doors import CutClients
 from chaos.fault import Site
 from chaos.heal import heal
-from chaos.journal import FILE_NAME, Journal, read, verify
-from chaos.plan import Entry, Episode
+from chaos.journal import FILE_NAME, Journal, verify
+from chaos.plan import Entry
 from chaos.rescue import open_faults
 from chaos.watchdog import guarded, watchdog_of
 from gameday.clusters import limits
@@ -37,52 +36,6 @@ LIGHT_POINTS = 14
 EVERY_CHANGE = {2, 6, 10, 13}
 """One applied, both in force, half undone, and seen healed, for every change; the rest by night."""
 HEAVY_POINTS = 14
-
-
-class Runner:
-    """The runner of `chaos_runner.py`, as a test sees it."""
-
-    def __init__(self, cluster: LocalCluster, folder: Path) -> None:
-        self._cluster = cluster
-        self.folder = folder
-        self.state_dir = cluster.record.folder.parents[1]
-        folder.mkdir()
-
-    def start(
-        self,
-        faults: tuple[Entry, ...],
-        *,
-        point: int = 0,
-        by: str = "SIGKILL",
-        watched: bool = False,
-        for_s: float = 30,
-    ) -> subprocess.Popen[bytes]:
-        """Start the runner with one episode."""
-        episode = Episode(id="e1", name="test", at_s=0, for_s=for_s, faults=faults)
-        base = str(self._cluster.record.ports.base)
-        arguments = [str(point), by, "yes" if watched else "no"]
-        script = str(ROOT / "tests" / "live" / "chaos_runner.py")
-        command = [sys.executable, script, str(self.folder), str(self.state_dir), base]
-        return subprocess.Popen(
-            [*command, episode.model_dump_json(), *arguments],
-            stdin=subprocess.PIPE,
-            stderr=(self.folder / "errors").open("wb"),
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-
-    def wait_inside(self) -> None:
-        """Wait until the faults are in force."""
-        wait_until((self.folder / "inside").exists, 40, "the runner broke something", poll_ms=20)
-
-    @property
-    def client_pid(self) -> int:
-        """The runner's one client."""
-        return int((self.folder / "client").read_text())
-
-    def by_whom(self) -> set[str]:
-        """Return who restored what was restored."""
-        lines = read(self.folder / FILE_NAME)
-        return {each["by"] for each in lines if each.get("step") == "restored"}
 
 
 @pytest.fixture
