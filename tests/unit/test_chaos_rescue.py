@@ -112,6 +112,20 @@ def test_clients_and_own_cluster_end_with_the_run(
     assert heal(state_dir=record.state_dir).idle
 
 
+def test_a_second_cluster_ends_with_the_run(record: RunRecord) -> None:
+    """A run that moves has two: its watchdog ends both, and one that was kept stays."""
+    beside = [replace(record, port_base=BASE + 100), replace(record, port_base=BASE + 200)]
+    mine = own_cluster(record, owner=record.runner)
+    second = own_cluster(beside[0], owner=record.runner)
+    kept = own_cluster(beside[1], owner=record.runner, kept=True)
+
+    done = rescue(record, "a test", "watchdog")
+
+    assert done.whole
+    assert [each.folder.exists() for each in (mine, second, kept)] == [False, False, True]
+    assert sum("ended the cluster of run" in each for each in done.sentences) == 2
+
+
 def test_a_cluster_that_is_gone_needs_no_healing(record: RunRecord) -> None:
     """A fault whose cluster nobody finds any more is closed, and the run struck off."""
     broken(record)
