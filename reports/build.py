@@ -19,7 +19,7 @@ from reports.sections.comparison import comparison
 from reports.sections.controls import controls
 from reports.sections.criteria import criteria
 from reports.sections.generator import generator
-from reports.sections.isolation import isolation
+from reports.sections.isolation import isolation, network_banner
 from reports.sections.latency import latency
 from reports.sections.ledger import ledger
 from reports.sections.outages import outages
@@ -65,7 +65,7 @@ def build(material: Material) -> Document:
     wanted = OF_NETWORK if _only_network(material) else SECTIONS
     found = [section(material) for section in wanted]
     sections: tuple[Section, ...] = tuple(one for one in found if one is not None)
-    top = banner(material)
+    top = network_banner(material) if _only_network(material) else banner(material)
     return Document(
         run=material.name,
         title=f"{top.decision}: {material.name} (gameday)",

@@ -1,22 +1,41 @@
 """Isolation: who reached which port, zone by zone, with the rules and without them."""
 
+from dataclasses import replace
 from typing import Any
 
 from gameday.contracts.isolation import may_enter
 from gameday.contracts.model import Isolation
 from gameday.history.checks.isolation import ENTERED, told_of
-from reports.document import Block, Cell, Code, Section, Table, Text, number
+from reports.document import Banner, Block, Cell, Code, Section, Table, Text, number
 from reports.material import Json, Material
+from reports.sections.banner import banner
 from reports.words import plural
 
 SHOWS = {
     "open": "open, as declared",
+    "unoffered": "allowed, and not offered over IPv6",
     "rules": "closed by the rules",
     "listener": "closed: nothing listens there",
     "hole": "a HOLE: open, and nothing allows it",
     "shut": "SHUT: allowed, and closed",
     "nothing": "not known: closed without the rules, too",
 }
+
+
+NEVER_WRITTEN = ("plan.json", "samples.jsonl", "metrics/generator")
+"""What a run has no use for that puts no load on anything."""
+
+
+def network_banner(material: Material) -> Banner:
+    """Return the banner of a run that looked at the network alone."""
+    top = banner(material)
+    missing = [each for each in material.missing if not each.startswith(NEVER_WRITTEN)]
+    notes = ["Only the network was looked at: nothing was published, and nothing was broken."]
+    notes += [f"The run folder is incomplete: {'; '.join(missing)}."] if missing else []
+    if top.decision != "GO":
+        return replace(top, notes=tuple(notes))
+    sentence = "What the contract opens is open, and everything else is closed, from every zone."
+    return replace(top, sentence=sentence, notes=tuple(notes))
 
 
 def isolation(material: Material) -> Section | None:

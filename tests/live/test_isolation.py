@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from chaos.heal import heal
 from gameday.clusters.processes import with_token
@@ -30,6 +31,7 @@ from gameday.clusters.zones.zones import Zones, open_zones
 from gameday.history.checks.isolation import isolation
 from gameday.history.finding import Finding
 from gameday.history.run import load_run
+from gameday.history.verdict import SCHEMA
 from tests.fake_isolation import declared, written
 
 pytestmark = pytest.mark.network_isolation
@@ -169,3 +171,32 @@ def test_a_killed_harness_leaves_nothing_running(
     assert any("network zones" in each for each in heal(state_dir=tmp_path / "state").sentences)
     assert heal(state_dir=tmp_path / "state").sentences == ()
     assert left_of(left) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("system", ["sparki", "evaluations"])
+def test_the_command_decides_and_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    """`gameday isolation` ends GO with a page, a JUnit file and a badge; judged again, the same."""
+    monkeypatch.setenv("GAMEDAY_STATE_DIR", str(tmp_path / "state"))
+    words = [sys.executable, "-m", "scenarios"]
+    again = [*words, "check", str(tmp_path / "latest")]
+    done = subprocess.run(
+        [*words, "isolation", system, "--out", str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    folder = tmp_path / "latest"
+    verdict = (folder / "verdict.json").read_bytes()
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "take up to 260 MiB of memory" in done.stderr.splitlines()[0]
+    found = json.loads(verdict)
+    assert found["decision"] == "GO"
+    assert found["passed"] == found["claimed"] == (1 if system == "sparki" else 2)
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
+    assert "network isolation: passing" in (folder / "badge.svg").read_text()
+    assert 'failures="0" errors="0"' in (folder / "junit.xml").read_text()
+    assert "Isolation" in (folder / "report.html").read_text()
+    assert subprocess.run(again, check=False, capture_output=True).returncode == 0
+    assert (folder / "verdict.json").read_bytes() == verdict

@@ -23,7 +23,7 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Told:
-    """What one path shows: `held` by the rules or the listener, a hole, shut, or nothing."""
+    """What one path shows: open, closed by the rules or the listener, a hole, shut, or nothing."""
 
     path: Path
     allowed: bool
@@ -134,7 +134,9 @@ def _shows(path: Path, *, allowed: bool, refused: set[Place]) -> str:
     if path["enforced"] in ENTERED and not allowed:
         return "hole"
     if allowed:
-        return "open" if path["enforced"] == "open" or path["family"] == "IPv6" else "shut"
+        if path["enforced"] == "open":
+            return "open"
+        return "unoffered" if path["family"] == "IPv6" else "shut"
     if path["lifted"] in ENTERED:
         return "rules"
     return "listener" if _place(path) in refused else "nothing"
@@ -198,6 +200,7 @@ def _details(counts: Mapping[str, int]) -> dict[str, Any]:
     return {
         "open_as_declared": counts.get("open", 0), "closed_by_rules": counts.get("rules", 0),
         "closed_by_listener": counts.get("listener", 0),
+        "not_offered_over_ipv6": counts.get("unoffered", 0),
     }  # fmt: skip
 
 
