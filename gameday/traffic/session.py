@@ -115,6 +115,11 @@ class Session:
             self._senders[wait_ms] = Sender(self.ledger, self.targets, manners)
         return self._senders[wait_ms]
 
+    def renew(self) -> None:
+        """Let log in anew what consumers publish by: what they emit, and what they republish."""
+        for sender in self._senders.values():
+            sender.renew()
+
     def close(self) -> None:
         """Close what the consumers share, and the ledger."""
         for sender in self._senders.values():

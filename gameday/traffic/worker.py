@@ -48,7 +48,8 @@ def main(arguments: list[str]) -> int:
 class Team:
     """The consumers of one worker, as the run orders them about; a signal ends what it ordered."""
 
-    def __init__(self, consumers: list[Consumer]) -> None:
+    def __init__(self, session: Session, consumers: list[Consumer]) -> None:
+        self._session = session
         self._consumers = consumers
         self._standing = Standing(self.go_on)
 
@@ -89,6 +90,7 @@ class Team:
     def renew(self, password: str | None) -> None:
         """Log in with another password from now on, and do it at once."""
         KEYS.renew(password)
+        self._session.renew()
         for consumer in self._consumers:
             consumer.renew()
 
@@ -101,7 +103,7 @@ def _join(
     stop: Event,
     health: HealthEndpoint | None,
 ) -> Wire:
-    team = Team(consumers)
+    team = Team(session, consumers)
     hello = {"role": "worker", "name": name, "process": session.ledger.process}
     orders: Handlers = {
         "slow": team.slow,
