@@ -3,7 +3,8 @@
 Claim, checks and scenarios come from the contracts; the status comes from `docs/requirements.json`,
 which holds the last full run of each system. A run folder among the arguments takes the place of
 what is recorded for its system: `python -m tests.write_requirements reports/runs/latest`. Only a
-full suite of the contract's own design, or of the alternative that is recorded beside it, counts.
+full suite of the contract's own design, or of the alternative that is recorded beside it, counts; a
+folder of `gameday isolation` is kept beside them, for the rows that it judges.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any
 
 from gameday.contracts.load import load_contract, systems
 from gameday.contracts.model import Contract, Play, Requirement
+from gameday.history.isolated import is_isolation
 from gameday.history.journal import read_journal
 from scenarios.isolating import rows_of
 from scenarios.library import BY_NAME
@@ -58,6 +60,9 @@ MISSION = (
      ".github/workflows/nightly.yml, which ran nowhere yet; tests/unit/test_nights.py"),
 )  # fmt: skip
 """The users' own words about the harness: what is asked, how it is judged, and where."""
+
+NETWORK = "isolation"
+"""Where the runs are kept that looked at the network alone, by system and broker."""
 
 STATUSES = ("pass", "fail", "unknown", "not_tested")
 
@@ -105,7 +110,8 @@ def document(recorded: Mapping[str, Any]) -> str:
     """Return the whole document."""
     parts = [HEAD, *_overview(recorded)]
     for name in systems():
-        parts += _system(load_contract(name), recorded.get(name, []))
+        network = recorded.get(NETWORK, {}).get(name, {})
+        parts += _system(load_contract(name), recorded.get(name, []), network)
     parts += [
         "\n## The users' own words\n",
         "| id | asked | judged by | where |",
@@ -141,24 +147,29 @@ def _design(each: Mapping[str, Any]) -> str:
     return (f"`{each['alternative']}`" if each["alternative"] else "its own") + stock
 
 
-def _system(contract: Contract, runs: list[dict[str, Any]]) -> Iterator[str]:
+def _system(
+    contract: Contract, runs: list[dict[str, Any]], network: Mapping[str, Any]
+) -> Iterator[str]:
     yield f"\n## {contract.system}: {contract.title}\n"
     heads = [f"{each['broker']}, {_design(each)}" for each in runs] or ["last full run"]
     yield "| id | claim | checks | scenarios | " + " | ".join(heads) + " |"
     yield "|---|---|---|---|" + "---|" * len(heads)
     for each in contract.requirements:
         statuses = [_status(each, run) for run in runs] or [""]
-        yield f"| {each.id} | {_cell(each.statement)} | {_judged(contract, each)} | " + (
+        yield f"| {each.id} | {_cell(each.statement)} | {_judged(contract, each, network)} | " + (
             " | ".join(statuses) + " |"
         )
 
 
-def _judged(contract: Contract, each: Requirement) -> str:
+def _judged(contract: Contract, each: Requirement, network: Mapping[str, Any]) -> str:
+    """Return how a row is judged; `network` has what runs that look at it alone said last."""
     if each.not_tested:
         return f"not tested: {_cell(each.not_tested.reason)} | {_cell(each.not_tested.how)}"
     if each.id in rows_of(contract):
         checks = ", ".join(f"`{criterion.check}`" for criterion in each.criteria)
-        return f"{checks} | full, before the load; `gameday isolation {contract.system}`"
+        seen = [f"{statuses[each.id]} on {broker}" for broker, statuses in sorted(network.items())]
+        last = f", at last {', '.join(seen)}" if seen else ""
+        return f"{checks} | full, before the load; `gameday isolation {contract.system}`{last}"
     checks = ", ".join(f"`{name}`" for name in dict.fromkeys(c.check for c in each.criteria))
     plays = {play.scenario for suite in COMMON for play in suite_plays(contract, suite)}
     chosen = scenarios_of(contract, each)
@@ -174,6 +185,16 @@ def _status(each: Requirement, run: Mapping[str, Any]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def keep_network(recorded: dict[str, Any], folder: Path) -> None:
+    """Keep what a run of `gameday isolation` said of the rows that it claims."""
+    verdict = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    of_system = recorded.setdefault(NETWORK, {}).setdefault(verdict["system"], {})
+    statuses = verdict["requirements"]
+    of_system[verdict["versions"]["broker"]] = {
+        name: statuses[name] for name in verdict["claimed_ids"]
+    }
 
 
 def keep(recorded: dict[str, Any], each: dict[str, Any]) -> None:
@@ -192,8 +213,11 @@ def keep(recorded: dict[str, Any], each: dict[str, Any]) -> None:
 def main(folders: list[str]) -> None:
     """Record the runs of some folders, and write the document."""
     recorded = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
-    for folder in folders:
-        keep(recorded, record_of(Path(folder)))
+    for folder in map(Path, folders):
+        if is_isolation(folder):
+            keep_network(recorded, folder)
+        else:
+            keep(recorded, record_of(folder))
     RECORDED.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     DOCUMENT.write_text(document(recorded), encoding="utf-8")
 

@@ -32,7 +32,7 @@ from gameday.history.checks.isolation import isolation
 from gameday.history.finding import Finding
 from gameday.history.run import load_run
 from gameday.history.verdict import SCHEMA
-from tests.fake_isolation import declared, written
+from tests.fake_isolation import contract, declared, written
 
 pytestmark = pytest.mark.network_isolation
 
@@ -200,3 +200,26 @@ def test_the_command_decides_and_reports(
     assert "Isolation" in (folder / "report.html").read_text()
     assert subprocess.run(again, check=False, capture_output=True).returncode == 0
     assert (folder / "verdict.json").read_bytes() == verdict
+
+
+@pytest.mark.nightly
+def test_a_full_suite_looks_at_the_network_before_its_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A game day that claims such a row opens zones beside its cluster, and judges it with it."""
+    monkeypatch.setenv("GAMEDAY_STATE_DIR", str(tmp_path / "state"))
+    asked = contract().model_dump(mode="json", by_alias=True, exclude_unset=True)
+    kept = {"id": "fort-04", "statement": "Confirmed is kept.", "criteria": [{"check": "loss"}]}
+    asked["requirements"].append({**kept, "suites": ["full"]})
+    asked |= {"nodes": 1, "suites": {"full": [{"scenario": "control"}]}}
+    path = tmp_path / "fort.yaml"
+    path.write_text(json.dumps(asked))
+    words = ["run", str(path), "--suite", "full", "--out", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "scenarios", *words], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    found = json.loads((tmp_path / "latest" / "verdict.json").read_text())
+    assert set(found["requirements"].values()) == {"pass"}
+    assert "closed by the rules" in (tmp_path / "latest" / "report.html").read_text()

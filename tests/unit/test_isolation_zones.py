@@ -9,6 +9,7 @@ from contracts_shop import GOOD
 from gameday.clusters.zones import machine
 from gameday.clusters.zones.able import Detected
 from gameday.clusters.zones.layout import layout
+from gameday.clusters.zones.record import create
 from gameday.clusters.zones.rules import definitions, rules_of
 from gameday.contracts.isolation import PLACES, PORTS, may_enter
 from gameday.contracts.load import load_contract, systems
@@ -155,6 +156,13 @@ def test_a_script_compares_the_machine_with_what_it_was(
     assert "forwarding are as they were" in said
     assert "the machine's forwarding changed, by whoever" in said
     assert f"take up to {machine.FORECAST_MIB} MiB of memory" in said
+
+
+def test_a_folder_that_no_shell_could_name_is_refused(tmp_path: Path) -> None:
+    """A blank in the state folder's name is one sentence, and nothing is made."""
+    with pytest.raises(UsageError, match="has a blank or a quote in its name"):
+        create(tmp_path / "a state")
+    assert not (tmp_path / "a state").exists()
 
 
 def test_too_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ long as the processes in them, whose environment carries the token.
 import dataclasses
 import json
 import os
+import re
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from gameday.clusters.processes import ProcessRef, reference
 from gameday.clusters.record import replace
+from gameday.errors import UsageError
 
 FILE_NAME = "zones.json"
 
@@ -47,6 +49,11 @@ def create(state_dir: Path) -> ZonesRecord:
     owner = reference(os.getpid())
     assert owner is not None
     token = secrets.token_hex(16)
+    if re.search(r"[\s'\"]", str(state_dir.resolve())):
+        raise UsageError(
+            f"the state folder {state_dir.resolve()} has a blank or a quote in its name: set "
+            "GAMEDAY_STATE_DIR."
+        )
     folder = state_dir.resolve() / "zones" / token[:8]
     for part in ("", "ns", "logs", "home", "nodes"):
         (folder / part).mkdir(mode=0o700, parents=True)
