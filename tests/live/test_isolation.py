@@ -116,6 +116,31 @@ def test_wrong_rules_are_caught(
     assert set(wrong) <= set(finding.details["wrong"])
 
 
+def ping_from(zones: Zones, zone: str) -> str:
+    """Let an Erlang node in a zone, which knows the cookie, try to join the broker's node."""
+    address = zones.plan.broker("service").address.replace(".", ",")
+    lookup = zones.record.folder / "peer.inetrc"
+    lookup.write_text(f'{{host,{{{address}}},["broker"]}}.\n'
+                      '{host,{127,0,0,1},["peer"]}.\n{lookup,[file]}.\n')  # fmt: skip
+    ask = "io:put_chars(atom_to_list(net_adm:ping('rabbit@broker'))), halt()."
+    home, release = zones.record.folder / "home", find_release(None)
+    erl = ["erl", "-noshell", "-sname", "peer@peer", "-eval", ask]
+    words = [*release.enter(zones.record.folder), "env", f"HOME={home}", f"ERL_INETRC={lookup}"]
+    return zones.output(zone, [*words, *erl]).strip()
+
+
+@pytest.mark.nightly
+def test_a_peer_needs_the_port_mapper_too(tmp_path: Path) -> None:
+    """With 25672 alone, as sparki's plan lists it, no peer joins; with 4369 one does."""
+    with open_zones(FORT, tmp_path) as zones:
+        BrokerNode(zones, FORT, find_release(None)).start()
+        zones.enforce(ruleset(accept(PLAN, "peers", "service", [25672])))
+        assert ping_from(zones, "peers") == "pang"
+        zones.enforce(ruleset(accept(PLAN, "peers", "service", [25672, 4369])))
+        assert ping_from(zones, "peers") == "pong"
+        assert ping_from(zones, "outside") == "pang"
+
+
 def test_without_rules_nothing_is_isolated(stand: tuple[Zones, BrokerNode], tmp_path: Path) -> None:
     """No rules at all are holes everywhere, but where nothing listens."""
     finding = judged(seen_with(stand[0], ""), tmp_path)
