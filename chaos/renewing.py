@@ -13,7 +13,7 @@ from chaos.fault import Single, Site
 from chaos.operators import found
 from chaos.revert import Revert, Seen
 from gameday.clusters import declared
-from gameday.clusters.connections import connections
+from gameday.clusters.connections import connections, count_named
 from gameday.clusters.declared import path_of
 from gameday.errors import HarnessError
 
@@ -52,7 +52,7 @@ class RenewPassword(Single):
         if not any(standing.values()):
             raise HarnessError(f"no connection to {site.vhost} stands: nobody is to log in anew.")
         things = {path: found(site, path, f"user {self.user}")}
-        values = {"things": things, "bindings": [], "connections": standing}
+        values = {"things": things, "bindings": [], "connections": standing, "had": _serving(site)}
         return Revert("declare_again", values)
 
     def apply(self, site: Site) -> None:
@@ -72,7 +72,11 @@ class RenewPassword(Single):
         known = declared.everywhere(site.cluster, path)
         changed = [node for node, user in known.items() if user and user != before]
         left = undo.still_there(site.cluster, values["connections"])
-        had = sum(map(len, values["connections"].values()))
-        have = sum(map(len, connections(site.cluster, site.vhost).values()))
+        had, have = values["had"], _serving(site)
         yes = set(changed) == set(site.cluster.nodes) and not left and have >= had
         return Seen(yes, {"changed_on": changed, "old": len(left), "had": had, "have": have})
+
+
+def _serving(site: Site) -> int:
+    """Count the connections to the run's virtual host that serve, whoever has them."""
+    return sum(count_named(site.cluster, node, site.vhost) for node in site.cluster.nodes)

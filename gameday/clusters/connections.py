@@ -22,6 +22,12 @@ begin Prefix = {prefix}, Size = byte_size(Prefix),
       {{_, <<Prefix:Size/binary, _/binary>>}} -> true; _ -> false end]
 end
 """
+SERVING = """
+[Pid || Pid <- {pids}, case (catch rabbit_reader:info(Pid, [state])) of
+  [{{state, closing}}] -> false; [{{state, closed}}] -> false; [{{state, _}}] -> true;
+  _ -> false end]
+"""
+"""Those that serve, blocked or not: one that is closed may wait half a minute for its peer's end."""
 RUNNING = """
 [Each || Each <- [{pids}], (catch rabbit_reader:info(Each, [state])) =:= [{{state, running}}]]
 """
@@ -36,11 +42,13 @@ def connections(cluster: ControlledCluster, vhost: str) -> dict[str, list[str]]:
 def count_named(
     cluster: ControlledCluster, node: str, vhost: str, names: Iterable[str] = ("",)
 ) -> int:
-    """Count a node's connections to a virtual host whose clients' names begin so."""
+    """Count a node's connections to a virtual host that serve, of clients whose names begin so."""
     found = set()
     for name in names:
         mine = NAMED.format(vhost=binary(vhost), prefix=binary(name))
-        found |= set(json.loads(cluster.evaluate(node, TEXTS.format(pids=mine))))
+        found |= set(
+            json.loads(cluster.evaluate(node, TEXTS.format(pids=SERVING.format(pids=mine))))
+        )
     return len(found)
 
 
