@@ -84,7 +84,7 @@ def _head(record: ClusterRecord) -> list[str]:
         "    log global",
         "    mode tcp",
         "    timeout connect 2s",
-        "    timeout check 1s",
+        "    timeout check 3s",
         "    timeout client 3h",
         "    timeout server 3h",
         "    option clitcpka",

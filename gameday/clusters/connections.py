@@ -27,7 +27,7 @@ SERVING = """
   [{{state, closing}}] -> false; [{{state, closed}}] -> false; [{{state, _}}] -> true;
   _ -> false end]
 """
-"""Those that serve, blocked or not: one that is closed may wait half a minute for its peer's end."""
+"""Those that serve, blocked or not: a closed one may wait half a minute for its peer's end."""
 RUNNING = """
 [Each || Each <- [{pids}], (catch rabbit_reader:info(Each, [state])) =:= [{{state, running}}]]
 """
@@ -46,9 +46,8 @@ def count_named(
     found = set()
     for name in names:
         mine = NAMED.format(vhost=binary(vhost), prefix=binary(name))
-        found |= set(
-            json.loads(cluster.evaluate(node, TEXTS.format(pids=SERVING.format(pids=mine))))
-        )
+        question = TEXTS.format(pids=SERVING.format(pids=mine))
+        found |= set(json.loads(cluster.evaluate(node, question)))
     return len(found)
 
 

@@ -21,9 +21,10 @@ from gameday.traffic.closing import abort, reply_code
 from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.declaring import Declaring
 from gameday.traffic.keys import KEYS
-from gameday.traffic.tolerant import tolerate_pika
+from gameday.traffic.tolerant import tolerate_cancelled, tolerate_pika
 
 tolerate_pika()
+tolerate_cancelled()
 
 DECLARE_WITHIN_S = 6.0
 BALANCER = "balancer"

@@ -1,4 +1,4 @@
-"""Client libraries taught to read what anybody may write into a message's headers.
+"""Client libraries taught to read what anybody may write into headers, and to be cancelled.
 
 Seen with pika 1.4.4 and pamqp (under aio-pika): a header with a time that no calendar has raises
 out of the library's reader. The connection is lost, the broker delivers the message again, and so
@@ -34,6 +34,30 @@ def tolerate_pika() -> None:
 
     decode_value.tolerant = True  # type: ignore[attr-defined]
     pika.data.decode_value = decode_value
+
+
+def tolerate_cancelled() -> None:
+    """Let a look-up of an address that was cancelled end in nothing.
+
+    pika 1.4.4 on gevent: one that has its answer when its connection is given up reports it to a
+    loop that it has no more, which ends the greenlet with an error, and with it a load process.
+    """
+    from pika.adapters import gevent_connection  # noqa: PLC0415  # Only what is used is taught.
+
+    resolver = gevent_connection._GeventAddressResolver  # noqa: SLF001  # It has no public name.
+    strict = resolver._resolve  # noqa: SLF001
+    if getattr(strict, "tolerant", False):
+        return
+
+    def resolve(self: Any) -> None:
+        try:
+            strict(self)
+        except AttributeError:
+            if self._loop is not None:
+                raise
+
+    resolve.tolerant = True  # type: ignore[attr-defined]
+    resolver._resolve = resolve  # noqa: SLF001
 
 
 def tolerate_pamqp() -> None:
