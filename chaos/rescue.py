@@ -149,8 +149,7 @@ def end_remains(record: RunRecord, done: Rescue) -> None:
         *residue.recorded(record.state_dir), *compose_record.recorded(record.state_dir)
     ]  # fmt: skip
     for cluster in clusters:
-        if ends_with_run(record, cluster):
-            end_cluster(cluster)
+        if ends_with_run(record, cluster) and end_cluster(cluster):
             done.say(f"ended the cluster of run {record.run}, ports from {cluster.ports.base}.")
     for server in redis_record.recorded(record.state_dir):
         if server.owner == record.runner and not server.kept and not record.is_running:

@@ -56,13 +56,9 @@ class Engine:
                 f"the container engine is at {self.host}, not on this machine: gameday breaks "
                 "containers of this machine only; choose another with `docker context use`."
             )
-        self._client = docker.DockerClient(base_url=self.host, timeout=LIMIT_S)
-
-    def version(self) -> str:
-        """Return the engine's version; it proves that the engine answers."""
         try:
-            with asking("the container engine"):
-                return str(self._client.version()["Version"])
+            with asking("the container engine"):  # It is asked for its version at once.
+                self._client = docker.DockerClient(base_url=self.host, timeout=LIMIT_S)
         except HarnessError as error:
             raise UsageError(f"no container engine answers at {self.host}: {REMEDY}.") from error
 

@@ -26,7 +26,6 @@ class Images:
 def find_images(broker: str | None, engine: Engine | None = None, *, pull: bool = True) -> Images:
     """Return the images of a broker, a version or an image's name; they are here on return."""
     engine = engine or Engine()
-    engine.version()
     rabbitmq = _rabbitmq(broker, engine)
     proxy = os.environ.get("TOXIPROXY_IMAGE") or _first(
         engine,

@@ -10,7 +10,7 @@ from pathlib import Path
 from gameday.clusters.compose_engine import Engine
 from gameday.clusters.compose_record import ComposeRecord, recorded
 from gameday.clusters.processes import is_alive
-from gameday.errors import HarnessError, UsageError
+from gameday.errors import UsageError
 
 
 def find_composed(state_dir: Path) -> list[ComposeRecord]:
@@ -31,8 +31,7 @@ def clean_composed(records: list[ComposeRecord]) -> list[str]:
     for record in records:
         try:
             engine = Engine()
-            engine.version()
-        except (UsageError, HarnessError) as error:
+        except UsageError as error:
             sentences.append(f"{record.title} wait until an engine answers: {error}")
             continue
         count = remove_composed(record, engine)

@@ -12,6 +12,7 @@ from gameday.clusters.compose_record import ComposeRecord, composed_folder, load
 from gameday.clusters.compose_residue import remove_composed
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.record import ClusterRecord, cluster_folder, load_record
+from gameday.errors import UsageError
 
 AnyRecord = ClusterRecord | ComposeRecord
 
@@ -32,8 +33,17 @@ def open_cluster(found: AnyRecord) -> LocalCluster | ComposeCluster:
     return ComposeCluster(found) if isinstance(found, ComposeRecord) else LocalCluster(found)
 
 
-def end_cluster(found: AnyRecord) -> None:
-    """End everything of a cluster and remove its folder."""
+def end_cluster(found: AnyRecord) -> bool:
+    """End everything of a cluster and remove its folder.
+
+    False where no engine answers: then nothing of its containers runs, and they stay recorded.
+    """
+    residue.end_processes(found)
     if isinstance(found, ComposeRecord):
-        remove_composed(found, Engine())
+        try:
+            engine = Engine()
+        except UsageError:
+            return False
+        remove_composed(found, engine)
     residue.remove_cluster(found)
+    return True

@@ -14,6 +14,8 @@ from gameday.clusters.compose_engine import Engine
 from gameday.clusters.compose_images import find_images
 from gameday.clusters.compose_links import Fleet
 from gameday.clusters.compose_record import ComposeRecord, load_composed, recorded
+from gameday.clusters.compose_residue import clean_composed
+from gameday.clusters.found import end_cluster
 from gameday.clusters.ports import Ports
 from gameday.clusters.processes import ProcessRef
 from gameday.clusters.settings import BrokerSettings
@@ -158,10 +160,6 @@ class FakeEngine(Engine):
         self.images = images
         self.told = version
 
-    def version(self) -> str:
-        """Answer."""
-        return "1"
-
     def tags(self) -> frozenset[str]:
         """Return the images."""
         return frozenset(self.images)
@@ -233,6 +231,23 @@ def test_an_engine_elsewhere_is_refused(host: str, monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(UsageError, match="not on this machine"):
         Engine()
+
+
+def test_where_no_engine_answers_a_record_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is refused in one sentence; what a dead one left stays recorded, and heals later."""
+    monkeypatch.setattr(compose_engine, "endpoint", lambda: f"unix://{tmp_path}/none.sock")
+    record = record_in(tmp_path)
+    compose_record.lay_out(record)
+    record.save()
+
+    with pytest.raises(UsageError, match="no container engine answers at unix:"):
+        Engine()
+    assert not end_cluster(record)
+    [sentence] = clean_composed([record])
+    assert sentence.startswith("containers of gameday-28100-01234567 wait until an engine answers")
+    assert recorded(tmp_path) == [record]
 
 
 def record_in(folder: Path) -> ComposeRecord:
