@@ -1,5 +1,6 @@
 """What the doctor says, against a machine that really lacks the thing."""
 
+import errno
 import io
 import socket
 from pathlib import Path
@@ -103,16 +104,17 @@ def test_nothing_is_left_at_first() -> None:
     assert machine.leftovers().level is Level.READY
 
 
-def test_a_probe_that_stumbles_is_a_finding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A state folder that cannot be written is said in the table, not in a traceback."""
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    monkeypatch.setenv("GAMEDAY_STATE_DIR", str(blocked / "state"))
-    monkeypatch.setattr(doctor, "PROBES", (machine.ports,))
+def test_a_probe_that_stumbles_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system refuses a probe is said in the table, not in a traceback."""
 
-    assert [finding.level for finding in doctor.doctor()] == [Level.MISSING]
+    def full() -> Finding:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(doctor, "PROBES", (full,))
+    [finding] = doctor.doctor()
+
+    assert (finding.name, finding.level) == ("full", Level.MISSING)
+    assert "No space left on device" in finding.found
 
 
 @pytest.mark.parametrize(
