@@ -66,14 +66,18 @@ class RenewPassword(Single):
         site.traffic.renew(password)
 
     def observe(self, site: Site) -> Seen:
-        """Every node has another hash, none of the old connections stands, and as many new do."""
+        """Every node has another hash, none of the old connections stands, and new ones do.
+
+        How many stood and stand is evidence: among those that stood may be some of clients that
+        had given them up, and the broker did not know yet.
+        """
         values = undo.captured(site.journal, self.kind, site.episode)
         [(path, before)] = values["things"].items()
         known = declared.everywhere(site.cluster, path)
         changed = [node for node, user in known.items() if user and user != before]
         left = undo.still_there(site.cluster, values["connections"])
         had, have = values["had"], _serving(site)
-        yes = set(changed) == set(site.cluster.nodes) and not left and have >= had
+        yes = set(changed) == set(site.cluster.nodes) and not left and have > 0
         return Seen(yes, {"changed_on": changed, "old": len(left), "had": had, "have": have})
 
 

@@ -25,7 +25,7 @@ end
 SERVING = """
 [Pid || Pid <- {pids}, case (catch rabbit_reader:info(Pid, [state])) of
   [{{state, closing}}] -> false; [{{state, closed}}] -> false; [{{state, _}}] -> true;
-  _ -> false end]
+  _ -> is_process_alive(Pid) end]
 """
 """Those that serve, blocked or not: a closed one may wait half a minute for its peer's end."""
 RUNNING = """
@@ -42,13 +42,20 @@ def connections(cluster: ControlledCluster, vhost: str) -> dict[str, list[str]]:
 def count_named(
     cluster: ControlledCluster, node: str, vhost: str, names: Iterable[str] = ("",)
 ) -> int:
-    """Count a node's connections to a virtual host that serve, of clients whose names begin so."""
+    """Count a node's connections to a virtual host that serve: all, or those named so."""
     found = set()
     for name in names:
-        mine = NAMED.format(vhost=binary(vhost), prefix=binary(name))
+        mine = _mine(vhost, name)
         question = TEXTS.format(pids=SERVING.format(pids=mine))
         found |= set(json.loads(cluster.evaluate(node, question)))
     return len(found)
+
+
+def _mine(vhost: str, prefix: str) -> str:
+    """Return the expression for a node's connections to a virtual host: all, or some by name."""
+    if not prefix:
+        return MINE.format(vhost=binary(vhost))
+    return NAMED.format(vhost=binary(vhost), prefix=binary(prefix))
 
 
 def close_connections(
@@ -58,11 +65,7 @@ def close_connections(
 
     With a prefix, only those whose clients call them so.
     """
-    mine = (
-        NAMED.format(vhost=binary(vhost), prefix=binary(prefix))
-        if prefix
-        else MINE.format(vhost=binary(vhost))
-    )
+    mine = _mine(vhost, prefix)
     order = (
         'lists:foreach(fun(Pid) -> catch rabbit_networking:close_connection(Pid, "by an operator") '
         f"end, {mine})"
