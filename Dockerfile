@@ -17,7 +17,8 @@ ENV LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 # A container starts no service by itself: RabbitMQ's own broker stays off.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        bash ca-certificates libfaketime make procps python3 python3-venv rabbitmq-server redis-server \
+        bash ca-certificates haproxy iproute2 libfaketime make nftables procps \
+        python3 python3-venv rabbitmq-server redis-server \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=toxiproxy /toxiproxy /usr/local/bin/toxiproxy-server
 WORKDIR /gameday
@@ -26,6 +27,8 @@ COPY constraints.txt ./
 RUN python3 -m venv .venv && touch .venv/.made-by-gameday \
     && .venv/bin/python -m pip install --no-cache-dir -c constraints.txt hatchling editables
 COPY . .
+# By its full name: with .venv on the PATH, `make setup` would take that for the system's own.
+ENV GAMEDAY_PYTHON=/usr/bin/python3
 RUN scripts/setup_python.sh
 ENV PATH=/gameday/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     GAMEDAY_STATE_DIR=/var/lib/gameday

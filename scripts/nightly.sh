@@ -3,8 +3,9 @@
 #   scripts/nightly.sh [VERSION ...]
 # Set-up is done here. Runs go to reports/nights/<date>, the verdicts of all nights are kept in
 # reports/nights/nights.jsonl and drawn in trend.html beside it. GAMEDAY_NIGHT_SYSTEMS and
-# GAMEDAY_NIGHT_SUITE make a night shorter. The exit code is the worst run's,
-# by gameday's own order; a regression alone changes nothing, since its run has failed anyway.
+# GAMEDAY_NIGHT_SUITE make a night shorter; GAMEDAY_NIGHT_CLUSTER=compose plays it in containers.
+# The exit code is the worst run's, by gameday's own order; a regression alone changes nothing,
+# since its run has failed anyway.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 make setup
@@ -23,6 +24,7 @@ worst=0
 for version in "${@:-installed}"; do
     words=(run "${systems[@]}" --suite "$suite" --out "$night")
     [ "$version" = installed ] || words+=(--broker "$version")
+    [ -z "${GAMEDAY_NIGHT_CLUSTER:-}" ] || words+=(--cluster "$GAMEDAY_NIGHT_CLUSTER")
     code=0
     "$gameday" "${words[@]}" || code=$?
     [ "$(rank "$code")" -ge "$(rank "$worst")" ] || worst=$code
