@@ -94,6 +94,7 @@ Power = Literal[
     "tls",
     "open_zones",
     "balancer",
+    "disconnect",
 ]
 """What a cluster may be able to do to itself, and a requirement may need."""
 

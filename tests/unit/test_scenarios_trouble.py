@@ -62,7 +62,7 @@ def test_only_a_silent_broker_cuts_a_plan_short(
     monkeypatch.setattr(trouble, "refuse_beyond_budget", lambda *_: None)
     table = Table()
     game: Any = SimpleNamespace(
-        journal=table, phase=lambda *_: None, scaler=SimpleNamespace(on=lambda: None),
+        cluster=None, journal=table, phase=lambda *_: None, scaler=SimpleNamespace(on=lambda: None),
         screen=SimpleNamespace(now=lambda: 0.0, say=lambda _: None),
         board=SimpleNamespace(total=lambda _: 0),
         plan=Plan(seed=1, episodes=(episode("a"), episode("b"))),
