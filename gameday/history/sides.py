@@ -45,9 +45,11 @@ class Sides:
 
     @cached_property
     def produced(self) -> Array:
-        """Which publishes are a producer's own."""
+        """Which publishes are a producer's own; what a consumer emits or gives back is none."""
         attempts = self.history.attempts
-        return np.asarray(attempts.process == attempts.producer)
+        emitted = ["emitted_by" in route for route in self.history.names.list("route")]
+        own: Array = ~np.array([*emitted, False])[attempts.route]
+        return np.asarray(own & (attempts.process == attempts.producer))
 
     def _channels(self, side: str) -> Array:
         links = self.history.links

@@ -4,8 +4,11 @@ from copy import deepcopy
 from pathlib import Path
 
 from gameday.history.checks.upgrades import lengths
+from gameday.history.records import Kind, pack_attempt
 from tests import fake_rolling
-from tests.fake_upgrade import CRITERIA, STEPS, written
+from tests.fake_tape import Row
+from tests.fake_telling import ns
+from tests.fake_upgrade import CRITERIA, GREEN_HAND, STEPS, written
 from tests.mutants import damage_rolling, damage_upgrade
 from tests.mutants.family import Claim, Family, loaded, plain_run
 
@@ -55,3 +58,35 @@ ROLLING = {
 }
 ROLLED = Family(damage_rolling, ROLLING, fake_rolling.written, fake_rolling.CRITERIA,
                 beside=("loss",), quiet=("rolled",))  # fmt: skip
+
+
+def test_what_a_consumer_emits_while_it_drains_is_not_late(tmp_path: Path) -> None:
+    """Blue's consumers may still send what they send; only its producers must have gone."""
+    run = deepcopy(written())
+    damage_upgrade.publish_to_the_old_one(run)
+    routes = run.tapes[0].names["route"]
+    run.tapes[0].names["route"] = {key: {**value, "emitted_by": "hand"}
+                                   for key, value in routes.items()}  # fmt: skip
+
+    assert FAMILY.make("retired", loaded(run, tmp_path)).status.name == "PASS"
+
+
+def test_what_its_publisher_sent_again_is_no_doing_of_the_move(tmp_path: Path) -> None:
+    """A second try of a publisher, handled as well, is counted, and not held against the move."""
+    run = deepcopy(written())
+    damage_upgrade.shovel_one_twice(run)
+    again = pack_attempt(1, 1)
+    rows = [row for row in run.tapes[GREEN_HAND - 1].rows if row.tag == 9000]
+    for row in rows:
+        row.attempt = again
+    first = next(row for row in run.tapes[0].of(Kind.INVOKE) if row.message == rows[0].message)
+    fields = {name: getattr(first, name) for name in Row.__slots__}
+    run.tapes[0].rows += [
+        Row(**{**fields, "time_ns": ns(19.5), "tag": 7000, "attempt": again}),
+        Row(Kind.CONFIRMED, ns(19.6), tag=7000),
+    ]
+
+    finding = FAMILY.make("handled_twice", loaded(run, tmp_path))
+
+    assert finding.status.name == "PASS", finding.reason
+    assert finding.details["handled_again_since_sent_again"] == 1
