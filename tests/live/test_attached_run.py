@@ -105,7 +105,7 @@ def attached(tmp_path: Path) -> Iterator[Attached]:
     """Give a cluster and its owner's file, and end every run on it."""
     (tmp_path / "ssh").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAMEDAY_PORT_BASE", str(free_base(tmp_path)))
+        patch.setenv("GAMEDAY_PORT_BASE", str(free_base()))
         with (
             local_cluster(QUICK, broker=named_broker(), state_dir=tmp_path / "owner") as cluster,
             running_sshd(tmp_path / "ssh") as sshd,
