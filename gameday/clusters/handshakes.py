@@ -52,7 +52,7 @@ AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
 HTTP_GREETING = b"GET /api/overview HTTP/1.0\r\n\r\n"
 _NAME = b"probe@mqprobe"
 NODE_GREETING = b"N" + (0xD07DF7FBD).to_bytes(8) + (1).to_bytes(4) + len(_NAME).to_bytes(2) + _NAME
-"""How a node of Erlang begins to speak to its peer, which answers `sok`."""
+"""How a node of Erlang begins to speak to its peer, which answers with a status."""
 
 Outcomes = Mapping[str, str]
 
@@ -202,7 +202,8 @@ def _as_peer(
             return known[0] if known else f"refused ({error.reason})"
         except OSError as error:
             return f"{NO_ANSWER} ({type(error).__name__})"
-        return ACCEPTED if answer.endswith(b"sok") else f"{NO_ANSWER} ({answer!r})"
+        # `sok`, or `snok` where a peer of this name speaks to it by another link already.
+        return ACCEPTED if answer[4:5] == b"s" else f"{NO_ANSWER} ({answer!r})"
 
     return enter
 
