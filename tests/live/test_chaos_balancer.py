@@ -140,8 +140,9 @@ def test_a_split_brain_keeps_the_majority_serving(
     """
     with Isolate("r3", "reset").inject(front):
         wait_until(
-            lambda: confirmed_of_three(behind, orders) >= 2, 20, "two of three are confirmed"
-        )
+            lambda: confirmed_of_three(behind, orders) >= 2, 20, "two of three are confirmed",
+            errors=(AMQPError,),
+        )  # fmt: skip
 
     Broker(behind).wait_healthy(40)
     assert publishes(behind, orders)

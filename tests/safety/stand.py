@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from chaos import catalogue, heal, lease, rescue, reverts, watchdog
+from chaos import catalogue, heal, lease, reverts, watchdog
 from chaos.fault import Single, Site
 from chaos.plan import Entry, Episode
 from chaos.revert import Recipe, Revert, Seen, Target
+from gameday.clusters import found
 from gameday.clusters.cluster import Address
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.ports import LOOPBACK, claim_block
@@ -105,7 +106,7 @@ def register() -> None:
     reverts.RECIPES["shift"] = Recipe(_restore, _restored, 3, _restore)
     for kind, recipe in reverts.RECIPES.items():
         reverts.RECIPES[kind] = replace(recipe, within_s=min(3, recipe.within_s))
-    rescue.LocalCluster = StandCluster  # type: ignore[misc]  # Whom a rescuer takes it for.
+    found.LocalCluster = StandCluster  # type: ignore[misc]  # Whom a rescuer takes it for.
     heal.LocalCluster = StandCluster  # type: ignore[misc]
     lease.EXPIRES_S, lease.BEAT_S = 1.0, 0.1  # type: ignore[misc]
     watchdog.LOOK_EVERY_MS = 50  # type: ignore[misc]

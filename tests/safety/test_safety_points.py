@@ -33,7 +33,7 @@ POINTS = 23
 """How many points a run of the stand's episode passes; a test holds it."""
 SETTLED_WITHIN_S = 40.0
 CHANGED = (
-    "chaos.rescue.LocalCluster", "chaos.heal.LocalCluster", "chaos.lease.EXPIRES_S",
+    "gameday.clusters.found.LocalCluster", "chaos.heal.LocalCluster", "chaos.lease.EXPIRES_S",
     "chaos.lease.BEAT_S", "chaos.watchdog.LOOK_EVERY_MS", "chaos.watchdog.MODULE",
 )  # fmt: skip
 """What `register` changes in a process."""
