@@ -11,8 +11,9 @@ PYTEST_ARGS ?=
 FAST := not live and not browser and not stand and not nightly
 BESIDE := not live and not stand and not nightly
 STAND := stand and not nightly
-SHARED := live and not apart and not nightly
-APART := live and apart and not nightly
+SHARED := live and not apart and not alone and not nightly
+APART := live and apart and not alone and not nightly
+ALONE := live and alone and not nightly
 
 .PHONY: help setup gameday test test-unit test-all test-network-isolation bench brokers images lint format constraints
 
@@ -28,14 +29,15 @@ gameday: setup ## set-up, then sparki's smoke game day (more options: GAMEDAY_AR
 test: setup ## set-up, then all that a change must pass: fast tests, a browser, a real cluster
 	@scripts/setup_sshd.sh
 	@BESIDE="$(BESIDE)" STAND="$(STAND)" SHARED="$(SHARED)" APART="$(APART)" \
-		scripts/test.sh $(PYTEST_ARGS)
+		ALONE="$(ALONE)" scripts/test.sh $(PYTEST_ARGS)
 
 test-unit: setup ## the tests that need neither broker nor browser (seconds)
 	@$(PYTEST) -m "$(FAST)" $(PYTEST_ARGS)
 
 test-all: test ## everything, also what takes longer than a change may wait
 	@BESIDE="nightly and not live and not stand" STAND="nightly and stand" \
-		SHARED="nightly and live and not apart" APART="nightly and live and apart" \
+		SHARED="nightly and live and not apart and not alone" \
+		APART="nightly and live and apart and not alone" ALONE="nightly and live and alone" \
 		scripts/test.sh $(PYTEST_ARGS)
 
 test-network-isolation: setup ## tests in network zones: says first what memory they take, and leaves all as it was

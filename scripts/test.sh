@@ -3,8 +3,10 @@
 #   shared  the live tests that share one cluster
 #   apart   the live tests that start what they need themselves
 #   beside  the tests without a broker, at the lowest priority so that no broker is late for them;
-#           then those that strike processes and look at clocks, at the usual one
-# The first prints as it goes, the others when all is over. SHARED, APART, BESIDE and STAND say
+#           then those that strike processes, at the usual one
+# and when the live ones of these are over,
+#   alone   the live tests that look at clocks under a whole system's load
+# The first prints as it goes, the others when all is over. SHARED, APART, ALONE, BESIDE, STAND say
 # which are which, in pytest's own words (`Makefile`); words given are pytest's, for all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,11 +57,17 @@ count() { if [ "$code" -eq 0 ] || [ "$code" -eq "$none_selected" ]; then code=$1
 lane_code=0
 pytest -m "$SHARED" "$@" || lane_code=$?
 count "$lane_code"
-for group in "${groups[@]}"; do
+# Wait for a lane that was begun, and count how it ended.
+ended() {
     lane_code=0
-    wait "$group" || lane_code=$?
+    wait "$1" || lane_code=$?
     [ "$lane_code" -eq "$none_selected" ] || count "$lane_code"
-done
+}
+ended "${groups[0]}"
+lane_code=0
+pytest -m "$ALONE" "$@" || lane_code=$?
+[ "$lane_code" -eq "$none_selected" ] || count "$lane_code"
+ended "${groups[1]}"
 echo "--- the live tests that start what they need themselves"
 cat "$folder/apart"
 echo "--- the tests without a broker"

@@ -12,7 +12,7 @@ from scenarios.migration.plans import StepPlan, moving
 from scenarios.migration.rehearsal import play_step
 from scenarios.migration.rows import CLASSIC, REDIS_HARDENED
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 MOVES = [
     ("parallel", "cut_link", ["load begins", "each task to both", "fault", "fault over"]),

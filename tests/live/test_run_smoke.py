@@ -13,6 +13,8 @@ from gameday.history.verdict import SCHEMA
 
 __all__ = ["game"]
 
+pytestmark = pytest.mark.alone
+
 RUN_WITHIN_S = 420
 DESIGN = ("--alternative", "quorum-builds")
 """Not the contract's own: on 3.10.8 a mirror of that one crashes of a killed leader, and takes a
