@@ -39,6 +39,9 @@ SETTINGS = replace(
     QUICK,
     advanced=f"{QUICK.advanced},\n"
     "{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 4321}]}",
+    # One of two is no majority: of a pair that pauses, the one left stops, and a killed one that
+    # waits for its tables may wait for ever.
+    rabbitmq_conf=(*QUICK.rabbitmq_conf, "cluster_partition_handling = ignore"),
 )
 """What a contract may set in the same application that the listeners are set in."""
 OPENSSL_SAYS = {

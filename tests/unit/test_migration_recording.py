@@ -1,6 +1,8 @@
 """What Celery's signals write down, read back as the judge reads it: each ending of a task."""
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -224,3 +226,17 @@ class Keys:
 def test_lists_of_all_steps_are_one_queue() -> None:
     """Kombu's lists of one queue are read as one, and those of control not at all."""
     assert redis_queues(Keys()) == ("bills", "orders")
+
+
+def _take_all(folder: Path) -> list[str]:
+    """Try to let two hundred keys take effect; return those that did here."""
+    effects = Effects(folder, SCOPE)
+    return [key for key in map(str, range(200)) if effects.take(key)]
+
+
+def test_many_workers_at_once_let_each_task_take_effect_once(tmp_path: Path) -> None:
+    """Eight processes that all want every key are never turned away, and get each key once."""
+    with ProcessPoolExecutor(8, mp_context=get_context("fork")) as pool:
+        taken = list(pool.map(_take_all, [tmp_path] * 8))
+
+    assert sorted(key for each in taken for key in each) == sorted(map(str, range(200)))

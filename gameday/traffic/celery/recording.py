@@ -40,10 +40,13 @@ class Effects:
             store = sqlite3.connect(self._path, timeout=BUSY_WITHIN_S, isolation_level=None)
             try:
                 # Survives the process, not a loss of power, as the ledger does.
-                store.execute("PRAGMA journal_mode = WAL")
                 store.execute("PRAGMA synchronous = OFF")
+                # The whole lock at once: of two that read first and then want to write, SQLite
+                # turns one away at once, as it does for a change of the journal's mode.
+                store.execute("BEGIN IMMEDIATE")
                 store.execute("CREATE TABLE IF NOT EXISTS effect (key TEXT PRIMARY KEY)")
                 done = store.execute("INSERT OR IGNORE INTO effect VALUES (?)", (key,))
+                store.execute("COMMIT")
                 return done.rowcount == 1
             finally:
                 store.close()
