@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gameday.errors import HarnessError
 from gameday.history.ledger import read_ledger
+from gameday.history.migration.effects import failures, store_of
 from gameday.history.migration.tasks import Fate, Tasks, build_tasks
 from gameday.history.records import Disposition, Kind
 from gameday.traffic.celery.drain import UNACKED, redis_queues
@@ -240,3 +242,14 @@ def test_many_workers_at_once_let_each_task_take_effect_once(tmp_path: Path) -> 
         taken = list(pool.map(_take_all, [tmp_path] * 8))
 
     assert sorted(key for each in taken for key in each) == sorted(map(str, range(200)))
+
+
+def test_an_effect_that_cannot_be_kept_is_written_down_for_the_judge(tmp_path: Path) -> None:
+    """Celery swallows what a signal handler raises: the run folder has the reason."""
+    store_of(tmp_path, SCOPE).mkdir(parents=True)  # A folder where the store should be.
+
+    with pytest.raises(HarnessError, match="effects cannot be kept"):
+        Effects(tmp_path, SCOPE).take("one")
+
+    (said,) = failures(tmp_path)
+    assert said.startswith(f"effects of {SCOPE} could not be kept: unable to open")

@@ -10,6 +10,7 @@ import pytest
 from gameday.errors import HarnessError, UsageError
 from gameday.history.decision import GO, INCONCLUSIVE, NO_GO
 from gameday.history.finding import Status
+from gameday.history.migration.effects import note_failure, store_of
 from gameday.history.migration.folder import Migration, load_migration
 from gameday.history.migration.rules import RULES, STAY, WHEN_FAILED, decide
 from gameday.history.migration.verdict import CHECKS, SCHEMA, judge
@@ -95,6 +96,21 @@ def test_a_torn_ledger_is_inconclusive(tmp_path: Path) -> None:
     assert (verdict.decision, verdict.exit_code) == (INCONCLUSIVE, 3)
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(schema).validate(document(folder))
+
+
+def test_an_effect_that_could_not_be_kept_is_inconclusive(tmp_path: Path) -> None:
+    """A worker that could not note an effect leaves the whole run unknown, and says why."""
+    folder = good().write(tmp_path / "run")
+    store = store_of(folder, "step-parallel-plain")
+    store.parent.mkdir(exist_ok=True)
+    note_failure(store, "database is locked")
+    judge(folder)
+    found = document(folder)
+    (records,) = [each for each in found["criteria"] if each["id"] == "harness/records"]
+
+    assert found["decision"] == INCONCLUSIVE
+    assert records["status"] == "unknown"
+    assert "effects of step-parallel-plain could not be kept: database" in records["reason"]
 
 
 def test_a_changed_journal_is_inconclusive(tmp_path: Path) -> None:

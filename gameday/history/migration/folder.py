@@ -16,6 +16,7 @@ import numpy as np
 from gameday.errors import HarnessError, UsageError
 from gameday.history.journal import Line, events, read_journal
 from gameday.history.ledger import Ledger, read_ledger
+from gameday.history.migration.effects import failures
 from gameday.history.migration.manifest import (
     KIND,
     RABBITMQ,
@@ -104,7 +105,7 @@ def load_migration(folder: Path) -> Migration:
         for scope in scopes
     }
     every = [each for mine in ledgers.values() for each in mine]
-    problems = [*wrong, *_strange(manifest, scopes, found, every), *_torn(tasks)]
+    problems = [*wrong, *_strange(manifest, scopes, found, every), *_torn(tasks), *failures(folder)]
     return Migration(
         folder, manifest, found.rules, found.rows, found.legs, found.steps, tasks, drained,
         whole_lines(folder / "metrics" / "costs.jsonl"), journal, tuple(problems),

@@ -17,6 +17,7 @@ from typing import Any
 from celery import signals
 
 from gameday.errors import HarnessError
+from gameday.history.migration.effects import note_failure, store_of
 from gameday.history.records import Result
 from gameday.traffic.celery.application import TIMED_OUT
 from gameday.traffic.celery.ledger import TaskLedger
@@ -31,7 +32,7 @@ class Effects:
     """The ids of tasks that took effect, shared by all workers of a scope, on either broker."""
 
     def __init__(self, folder: Path, scope: str) -> None:
-        self._path = folder / "effects" / f"{scope}.sqlite"
+        self._path = store_of(folder, scope)
 
     def take(self, key: str) -> bool:
         """Let a task take effect unless its id did before."""
@@ -51,6 +52,7 @@ class Effects:
             finally:
                 store.close()
         except (OSError, sqlite3.Error) as error:
+            note_failure(self._path, str(error))  # Celery only logs what a signal's handler raises.
             raise HarnessError(f"{self._path}: effects cannot be kept: {error}") from error
 
 
