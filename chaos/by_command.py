@@ -13,11 +13,12 @@ from typing import Any
 
 from chaos import outside, steps
 from chaos.alarms import MORE_BYTES
-from chaos.fault import Breaking, Fault, Nothing, Site
+from chaos.fault import Fault, Nothing, Site
 from chaos.nodes import KillAllNodes, KillFollower, KillNodes
 from chaos.proofs import peers_of, struck_nodes, template_of
 from chaos.revert import TROUBLE, Revert, Seen
 from chaos.steps import FALLBACK_WITHIN_S
+from chaos.wrapped import Wrapped
 from gameday.clusters.cluster import Link
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.commanded_facts import CommandedFacts
@@ -76,32 +77,16 @@ def links_vhost(vhost: str) -> str:
 
 
 @dataclass(frozen=True)
-class ByCommand:
+class ByCommand(Wrapped):
     """One fault, done by the owner's commands."""
 
-    fault: Breaking
     cluster: CommandedCluster
     template: str
-
-    @property
-    def kind(self) -> str:
-        """The fault's own name."""
-        return self.fault.kind
 
     @property
     def fault_class(self) -> str:
         """The class that checks judge it by."""
         return self.fault.fault_class
-
-    @property
-    def target(self) -> str:
-        """What it strikes."""
-        return self.fault.target
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """How it strikes."""
-        return self.fault.parameters
 
     @property
     def takes_s(self) -> float:

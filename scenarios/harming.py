@@ -9,10 +9,10 @@
 | purged | before its queue is purged | confirmed, and gone |
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from chaos.fault import Breaking, Site
 from chaos.limited import ExpireMessages, OverflowQueue
@@ -20,6 +20,7 @@ from chaos.operators import PurgeQueue, RemoveBinding, RemoveExchange
 from chaos.plan import Plan
 from chaos.revert import Revert, Seen
 from chaos.steps import carry_out
+from chaos.wrapped import Wrapped
 from gameday.history.harm import (
     AUTOMATIC_ACK,
     CONTROL_FOR,
@@ -77,29 +78,13 @@ def wanted_by(plan: Plan) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class OfControl:
+class OfControl(Wrapped):
     """A fault as a control's: it does just the same, and what it strikes is none of the system's.
 
     The checks leave faults of its class to the controls' own judgement.
     """
 
-    fault: Breaking
     fault_class: ClassVar[str] = "control"
-
-    @property
-    def kind(self) -> str:
-        """The fault's own name."""
-        return self.fault.kind
-
-    @property
-    def target(self) -> str:
-        """What it strikes."""
-        return self.fault.target
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """How it strikes."""
-        return self.fault.parameters
 
     @property
     def takes_s(self) -> float:

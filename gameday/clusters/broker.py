@@ -8,7 +8,6 @@ when it is not answered: a paused minority or a hanging node never hangs the har
 import json
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ from gameday.clusters import expressions, leaders, limits
 from gameday.clusters.cluster import ControlledCluster
 from gameday.clusters.facts import Alarm, ConsumerState, Definitions, NodeView, QueueState
 from gameday.clusters.limits import Limits
+from gameday.clusters.views import views_of
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError, UnansweredError
 
@@ -55,16 +55,7 @@ class Broker:
 
     def views(self) -> dict[str, NodeView | HarnessError]:
         """Return every node's view, asked at once, or the reason why it has none."""
-
-        def look(node: str) -> NodeView | HarnessError:
-            try:
-                return self.view(node)
-            except HarnessError as error:
-                return error
-
-        nodes = self.cluster.nodes
-        with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-            return dict(zip(nodes, pool.map(look, nodes), strict=True))
+        return views_of(self.cluster.nodes, self.view)
 
     def seen_nodes(self, node: str) -> frozenset[str]:
         """Return the peers that a node is connected to: the proof of a cut and of its mending."""

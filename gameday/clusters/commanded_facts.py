@@ -8,7 +8,6 @@ seconds.
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.facts import Alarm, ConsumerState, Definitions, NodeView, QueueState
 from gameday.clusters.management import Management, ManagementError
+from gameday.clusters.views import views_of
 from gameday.errors import HarnessError
 
 T = TypeVar("T")
@@ -79,16 +79,7 @@ class CommandedFacts(AttachedFacts):
 
     def views(self) -> dict[str, NodeView | HarnessError]:
         """Return each node's own view, asked at once, or the reason why it has none."""
-
-        def look(node: str) -> NodeView | HarnessError:
-            try:
-                return self.view(node)
-            except HarnessError as error:
-                return error
-
-        nodes = self.cluster.nodes
-        with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
-            return dict(zip(nodes, pool.map(look, nodes), strict=True))
+        return views_of(self.cluster.nodes, self.view)
 
     def view(self, node: str) -> NodeView:
         """Return the cluster as a node sees it."""
