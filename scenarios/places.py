@@ -70,9 +70,10 @@ def aim_controls(game: Game) -> None:
 
 def _with_leaders(game: Game, victim: str, confirmed: int) -> str:
     """Bring the leaders to the victim; return who is struck, another where that fails."""
+    ordered = set[str]()
     try:
         wait_until(
-            lambda: _led_by(game, victim), LEADERS_WITHIN_S, f"{victim} leads",
+            lambda: _led_by(game, victim, ordered), LEADERS_WITHIN_S, f"{victim} leads",
             errors=(HarnessError,),
         )  # fmt: skip
     except HarnessError as error:
@@ -91,14 +92,14 @@ def _as_it_stands(game: Game, wanted: str, confirmed: int, error: HarnessError) 
     return leader
 
 
-def _led_by(game: Game, victim: str) -> bool:
-    """Move the leaders; a broker that is still busy with the last fault is asked again.
+def _led_by(game: Game, victim: str, ordered: set[str]) -> bool:
+    """Move the leaders; a broker that is still busy with the last fault is looked at again.
 
     A queue that was made with one copy, as an unmirrored classic one is, stays where it is.
     """
     assert isinstance(game.broker, Broker), "only a cluster of our own has victims"
     movable = [name for name in game.work_queues if name not in game.alone]
-    move_leaders(game.broker, game.vhost, movable, victim, within_s=MOVE_WITHIN_S)
+    move_leaders(game.broker, game.vhost, movable, victim, within_s=MOVE_WITHIN_S, ordered=ordered)
     return True
 
 

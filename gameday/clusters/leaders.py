@@ -36,8 +36,12 @@ def move_leaders(
     node: str,
     *,
     within_s: float = MOVE_LIMIT_S,
+    ordered: set[str] | None = None,
 ) -> None:
-    """Make a node the leader of queues, all copies in step before and after."""
+    """Make a node the leader of queues, all copies in step before and after.
+
+    Mirrored queues that stand in `ordered` are not ordered (again); those that are join them.
+    """
     wanted = tuple(queues)
     before = wait_until(
         lambda: _ready_to_move(broker, vhost, wanted, node),
@@ -46,9 +50,9 @@ def move_leaders(
         poll_ms=50,
     )
     copies = {name: len(before[name].members) for name in wanted}
-    ordered = set[str]()
+    known = set[str]() if ordered is None else ordered
     wait_until(
-        lambda: _moved(broker, vhost, copies, node, ordered),
+        lambda: _moved(broker, vhost, copies, node, known),
         within_s,
         f"{node} led {', '.join(wanted)} with every copy in step",
         poll_ms=50,
@@ -88,12 +92,12 @@ def _moved(
 ) -> bool | NotYet:
     """Whether all is as wanted, with as many copies as before; orders what is not.
 
-    A mirrored queue is ordered once, and never to a node that has fallen behind since: each order
-    drops its other replicas, and what only they hold.
+    A mirrored queue is ordered once, never to a node that has fallen behind since, and never while
+    it gives no answer: each order drops its other replicas, and what only they hold.
     """
     found = broker.queues(vhost)
     strays = [found[name] for name in copies if found[name].leader != node]
-    movable = [queue for queue in strays if _may_order(queue, node, ordered)]
+    movable = [queue for queue in strays if _may_order(broker, vhost, queue, node, ordered)]
     if movable:
         ordered.update(queue.name for queue in movable)
         with ThreadPoolExecutor(max_workers=len(movable)) as pool:
@@ -108,9 +112,16 @@ def _moved(
     return NotYet({queue.name: sorted(queue.in_step) for queue in behind}) if behind else True
 
 
-def _may_order(queue: QueueState, node: str, ordered: set[str]) -> bool:
+def _may_order(
+    broker: KnowsQueues, vhost: str, queue: QueueState, node: str, ordered: set[str]
+) -> bool:
     """Whether an order to move now costs no message: quorum queues lose none by it."""
-    return queue.type == "quorum" or (queue.name not in ordered and node in queue.in_step)
+    if queue.type == "quorum":
+        return True
+    if queue.name in ordered or node not in queue.in_step:
+        return False
+    question = expressions.mirrored_answers(vhost, queue.name)
+    return broker.cluster.evaluate(node, question) == "true"
 
 
 def _order(broker: KnowsQueues, vhost: str, queue: QueueState, node: str) -> None:

@@ -4,7 +4,9 @@ import pika
 import pytest
 
 from gameday.clusters.broker import Broker
+from gameday.clusters.leaders import move_leaders
 from gameday.clusters.local import LocalCluster
+from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 pytestmark = pytest.mark.live
@@ -54,12 +56,8 @@ def test_quorum_leaders_move_and_keep_every_message(
     assert bodies(cluster, "r3", vhost, "a") == list(range(MESSAGES))
 
 
-def test_mirrored_leaders_move_and_keep_every_message(
-    cluster: LocalCluster,
-    broker: Broker,
-    vhost: str,
-) -> None:
-    """A mirrored queue follows too, mirrors in step again, whatever its policy synchronises."""
+def declare_mirrored(cluster: LocalCluster, vhost: str) -> None:
+    """Declare and fill a queue that is mirrored on all nodes, where the version has such."""
     if not cluster.version.startswith("3."):
         pytest.skip(
             f"broker 3: RabbitMQ {cluster.version} mirrors no queues — run with: "
@@ -68,6 +66,46 @@ def test_mirrored_leaders_move_and_keep_every_message(
     policy = {"pattern": "^m", "definition": {"ha-mode": "all"}, "apply-to": "queues"}
     cluster.management("r1").put(f"/api/policies/{vhost}/ha-all", policy)
     declare(cluster, vhost, {"m": {"x-max-priority": 10}})
+
+
+SUSPENDED = """
+begin
+  {{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue, <<"m">>)),
+  Pid = amqqueue:get_pid(Queue),
+  spawn(fun() -> erlang:suspend_process(Pid), timer:sleep(12000) end), ok
+end
+"""
+"""A process that another has suspended goes on when that one ends."""
+
+
+def test_a_mirrored_queue_that_hangs_is_not_moved(
+    cluster: LocalCluster, broker: Broker, vhost: str
+) -> None:
+    """Its leader gives no answer, and no order is given: all its replicas stay as they were."""
+    declare_mirrored(cluster, vhost)
+    wait_until(
+        lambda: broker.queues(vhost)["m"].in_step == {"r1", "r2", "r3"}, 20, "all are in step"
+    )
+    before = broker.queues(vhost)["m"]
+    cluster.evaluate(before.leader, SUSPENDED.format(vhost=vhost))
+    with pytest.raises(HarnessError, match="led m with every copy in step"):
+        move_leaders(broker, vhost, ["m"], "r3" if before.leader == "r1" else "r1", within_s=3)
+
+    assert broker.queues(vhost)["m"] == before
+    wait_until(
+        lambda: broker.message_counts(vhost) == {"m": (MESSAGES, 0)}, 20, "it answers again",
+        errors=(HarnessError,),
+    )  # fmt: skip
+    assert bodies(cluster, "r1", vhost, "m") == list(range(MESSAGES))
+
+
+def test_mirrored_leaders_move_and_keep_every_message(
+    cluster: LocalCluster,
+    broker: Broker,
+    vhost: str,
+) -> None:
+    """A mirrored queue follows too, mirrors in step again, whatever its policy synchronises."""
+    declare_mirrored(cluster, vhost)
     broker.move_leaders(vhost, ["m"], "r3")
     queue = broker.queues(vhost)["m"]
     assert (queue.leader, queue.members, queue.in_step) == (

@@ -18,7 +18,7 @@ class Moved:
 
     def __init__(self, type_: str, moves_after: int | None) -> None:
         self.type, self.moves_after = type_, moves_after
-        self.orders, self.in_step = list[str](), NODES
+        self.orders, self.in_step, self.answers = list[str](), NODES, True
         self.cluster: Any = self
 
     def queues(self, _: str) -> dict[str, QueueState]:
@@ -32,7 +32,9 @@ class Moved:
         return SimpleNamespace(erlang_name=f"{node}@mq")
 
     def evaluate(self, _: str, expression: str, **__: object) -> str:
-        """Take an order."""
+        """Take an order, or tell whether one could be taken."""
+        if "gen_server2" in expression:
+            return "true" if self.answers else "false"
         self.orders.append(expression)
         if self.type == "classic" and self.moves_after is None:
             self.in_step = frozenset({"r1"})  # What an order leaves of a queue that did not move.
@@ -66,6 +68,28 @@ def test_a_mirrored_queue_is_not_moved_to_a_node_that_fell_behind() -> None:
 
     assert not leaders._moved(broker, "/", {"q": 3}, "r2", set())
     assert broker.orders == []
+
+
+def test_a_mirrored_queue_that_gives_no_answer_is_not_ordered() -> None:
+    """It is listed as in step, and yet an order would drop the only replica that lives."""
+    broker = Moved("classic", None)
+    broker.answers = False
+
+    with pytest.raises(HarnessError, match="r2 led q"):
+        move_leaders(broker, "/", ["q"], "r2", within_s=0.3)
+
+    assert broker.orders == []
+
+
+def test_a_second_try_orders_no_mirrored_queue_again() -> None:
+    """Whoever tries again says what was ordered before."""
+    broker, ordered = Moved("classic", None), set[str]()
+    for _ in range(2):
+        broker.in_step = NODES
+        with pytest.raises(HarnessError):
+            move_leaders(broker, "/", ["q"], "r2", within_s=0.2, ordered=ordered)
+
+    assert len(broker.orders) == 1
 
 
 def test_a_quorum_queue_is_ordered_until_it_moves() -> None:
