@@ -11,13 +11,10 @@ inside the run makes the verdict unknown; failing to prepare, or to restore, is 
 import sys
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from chaos import heal as healing
 from chaos import runs, stop
 from chaos.guard import Others, allow, allow_beside
-from chaos.interrupts import Interrupts
 from chaos.journal import FILE_NAME as JOURNAL_NAME
 from chaos.journal import Journal
 from chaos.lock import target_lock
@@ -31,17 +28,16 @@ from gameday.clusters.clock import required_library
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.compose import UNABLE
 from gameday.clusters.compose_images import find_images
-from gameday.clusters.local import default_state_dir
 from gameday.clusters.release import find_release
 from gameday.contracts.load import Loaded, load
 from gameday.contracts.model import Contract
 from gameday.contracts.topology import for_version, with_alternative
 from gameday.errors import HarnessError, PrepareError, UsageError
-from gameday.history.folder import create_run_folder, reports_dir
 from scenarios.allowed import allowed, file_of, owned_hosts, refuse_what_is_not, rehearse
 from scenarios.assembly import assemble
 from scenarios.boots import boot_where_claimed
 from scenarios.finish import drain, heal
+from scenarios.framing import Ended, Frame, framed
 from scenarios.game import Game
 from scenarios.isolating import isolate_where_claimed
 from scenarios.needs import needs_of
@@ -58,43 +54,20 @@ from scenarios.writing import write_manifest_of
 OVERHEAD_S = 75.0
 """What a run takes besides its plan: cluster, warm-up, baseline, drain, judging."""
 
-INTERRUPTED = 130
-NOT_RESTORED = 4
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How the playing ended: the run folder, and the exit code if it is settled already."""
-
-    folder: Path
-    exit_code: int | None = None
-
 
 def run(options: Options, screen: Screen) -> Ended:
     """Play one run and leave its folder, ready to be judged."""
     loaded = loaded_of(options)
     contract = loaded.contract
-    state_dir = default_state_dir()
-    for sentence in healing.heal_or_refuse(state_dir).sentences:
-        screen.say(sentence)
-    folder = create_run_folder(reports_dir(options.out), contract.system, options.seed)
-    record = runs.begin(folder.name, folder, state_dir, None)
-    interrupts = Interrupts()
-    try:
-        with interrupts.handled(), screen, ExitStack() as stack:
-            stage = open_stage(
-                stack, contract, options, folder, state_dir, interrupts, screen,
-                needs=needs_of(whole_plan(contract, options)),
-            )  # fmt: skip
-            _on_stage(stack, replace(stage, values=loaded.values), options, screen)
-    except KeyboardInterrupt:
-        return Ended(folder, INTERRUPTED)
-    except NotRestoredError as error:
-        screen.say(f"NOT RESTORED: {error}")
-        return Ended(folder, NOT_RESTORED)
-    finally:
-        runs.strike_off(record)
-    return Ended(folder)
+
+    def play(frame: Frame) -> None:
+        stage = open_stage(
+            frame.stack, contract, options, frame.folder, frame.state_dir, frame.interrupts,
+            screen, needs=needs_of(whole_plan(contract, options)),
+        )  # fmt: skip
+        _on_stage(frame.stack, replace(stage, values=loaded.values), options, screen)
+
+    return framed(contract.system, options.seed, options.out, screen, play)
 
 
 def contract_of(options: Options) -> Contract:

@@ -7,20 +7,15 @@ The same register, watchdog and leftovers as for a game day, so that nothing out
 not even a kill -9 of it. A failure of ours in a leg or step leaves that one unknown and goes on.
 """
 
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
-from chaos import heal as healing
 from chaos import runs, stop
-from chaos.interrupts import Interrupts
 from chaos.journal import FILE_NAME as JOURNAL_NAME
 from chaos.journal import Journal
 from chaos.redaction import Redactor
 from chaos.watchdog import guarded
-from gameday.clusters.local import default_state_dir
 from gameday.errors import HarnessError
-from gameday.history.folder import create_run_folder, reports_dir
+from scenarios.framing import Ended, Frame, framed
 from scenarios.migration.brokers import Brokers, sides_of, start_cluster, start_servers
 from scenarios.migration.crew import Crew
 from scenarios.migration.legs import play_leg
@@ -28,7 +23,6 @@ from scenarios.migration.options import Ready
 from scenarios.migration.rehearsal import play_step
 from scenarios.migration.stand import Stand
 from scenarios.migration.writing import Manifest
-from scenarios.run import INTERRUPTED, Ended
 from scenarios.screen import Screen
 
 OVERHEAD_S = 35.0
@@ -37,38 +31,20 @@ OVERHEAD_S = 35.0
 
 def migrate(ready: Ready, screen: Screen) -> Ended:
     """Play a migration and leave its folder, ready to be judged."""
-    asked, state_dir = ready.asked, default_state_dir()
-    for sentence in healing.heal_or_refuse(state_dir).sentences:
-        screen.say(sentence)
-    folder = create_run_folder(reports_dir(asked.out), f"migrate-{ready.system}", asked.seed)
-    record = runs.begin(folder.name, folder, state_dir, None)
-    interrupts = Interrupts()
-    try:
-        with interrupts.handled(), screen, ExitStack() as stack:
-            _play(stack, ready, folder, state_dir, interrupts, screen)
-    except KeyboardInterrupt:
-        return Ended(folder, INTERRUPTED)
-    finally:
-        runs.strike_off(record)
-    return Ended(folder)
+    asked, name = ready.asked, f"migrate-{ready.system}"
+    return framed(name, asked.seed, asked.out, screen, lambda frame: _play(frame, ready, screen))
 
 
-def _play(
-    stack: ExitStack,
-    ready: Ready,
-    folder: Path,
-    state_dir: Path,
-    interrupts: Interrupts,
-    screen: Screen,
-) -> None:
+def _play(frame: Frame, ready: Ready, screen: Screen) -> None:
+    stack, folder, state_dir = frame.stack, frame.folder, frame.state_dir
     screen.expected_s = ready.suite.expected_s + OVERHEAD_S
     screen.phase("prepare")
-    cluster = start_cluster(stack, ready, folder, state_dir, interrupts, screen)
+    cluster = start_cluster(stack, ready, folder, state_dir, frame.interrupts, screen)
     base = cluster.record.ports.base
     record = runs.begin(folder.name, folder, state_dir, base)
     watch = stack.enter_context(guarded(record))
     limits = stop.guard([folder], state_dir)
-    servers = start_servers(stack, ready, base, state_dir, interrupts)
+    servers = start_servers(stack, ready, base, state_dir, frame.interrupts)
     brokers = Brokers(cluster, servers)
     journal = Journal(folder / JOURNAL_NAME, Redactor(brokers.secrets))
     stack.callback(journal.close)

@@ -7,14 +7,10 @@ It is a game day's run in all but its trouble: the same folder, ledgers, drain a
 end both when it is killed.
 """
 
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
-from chaos import heal as healing
 from chaos import runs, stop
 from chaos.fault import Site
-from chaos.interrupts import Interrupts
 from chaos.journal import FILE_NAME as JOURNAL_NAME
 from chaos.journal import Journal
 from chaos.lock import target_lock
@@ -22,18 +18,16 @@ from chaos.plan import FILE_NAME as PLAN_NAME
 from chaos.plan import Plan
 from chaos.redaction import Redactor
 from chaos.watchdog import guarded
-from gameday.clusters.local import default_state_dir
 from gameday.errors import HarnessError
-from gameday.history.folder import create_run_folder, reports_dir
 from gameday.history.harm import PURGED
 from gameday.history.sides import UPGRADE
 from scenarios.controls import Controls
 from scenarios.crew import start_drain
 from scenarios.finish import DRAIN_WITHIN_S, WINDOW_S, drain, heal
+from scenarios.framing import Ended, Frame, framed
 from scenarios.game import Game
 from scenarios.observe import Observer
 from scenarios.prepare import prepare
-from scenarios.run import INTERRUPTED, Ended
 from scenarios.scaling import Scaler
 from scenarios.screen import Screen
 from scenarios.stage import VHOST_PREFIX
@@ -52,38 +46,18 @@ BASELINE_S = 6.0
 
 def upgrade(ready: Ready, screen: Screen) -> Ended:
     """Play an upgrade and leave its folder, ready to be judged."""
-    asked, state_dir = ready.asked, default_state_dir()
-    for sentence in healing.heal_or_refuse(state_dir).sentences:
-        screen.say(sentence)
-    folder = create_run_folder(
-        reports_dir(asked.out), f"{UPGRADE}-{ready.contract.system}", asked.seed
-    )  # fmt: skip
-    record = runs.begin(folder.name, folder, state_dir, None)
-    interrupts = Interrupts()
-    try:
-        with interrupts.handled(), screen, ExitStack() as stack:
-            _play(stack, ready, folder, state_dir, interrupts, screen)
-    except KeyboardInterrupt:
-        return Ended(folder, INTERRUPTED)
-    finally:
-        runs.strike_off(record)
-    return Ended(folder)
+    asked, name = ready.asked, f"{UPGRADE}-{ready.contract.system}"
+    return framed(name, asked.seed, asked.out, screen, lambda frame: _play(frame, ready, screen))
 
 
-def _play(
-    stack: ExitStack,
-    ready: Ready,
-    folder: Path,
-    state_dir: Path,
-    interrupts: Interrupts,
-    screen: Screen,
-) -> None:
+def _play(frame: Frame, ready: Ready, screen: Screen) -> None:
+    stack, folder, state_dir = frame.stack, frame.folder, frame.state_dir
     screen.expected_s = EXPECTED_S
     screen.phase("prepare")
     journals: list[Journal] = []
     start = Start(
         stack, folder, state_dir, f"{VHOST_PREFIX}{folder.name}", ready.asked.seed,
-        lambda: journals[0], {}, interrupts, screen,
+        lambda: journals[0], {}, frame.interrupts, screen,
     )  # fmt: skip
     contract = with_requirements(ready)
     cluster = start_cluster(start, "blue", ready.old, contract)
@@ -105,7 +79,7 @@ def _play(
     start = replace(start, marker=record.client_environment())
     blue = side_of(start, "blue", cluster, contract)
     move = _assemble(start, ready, blue, plan, journals[0], Site(
-        cluster, journals[0], vhost=blue.vhost, guard=guard, interrupts=interrupts,
+        cluster, journals[0], vhost=blue.vhost, guard=guard, interrupts=frame.interrupts,
     ))  # fmt: skip
     _through(move)
 
