@@ -37,6 +37,10 @@ from gameday.traffic.session import (
 )
 
 DEFAULT_SYSTEM = "sparki"
+NOT_BEGUN = (
+    "the time was over before a broker had answered and the run had begun, so there is nothing to "
+    "judge: see that AMQP_URL is right or `gameday up` has a cluster, or give more --run-time\n"
+)
 
 
 class _State:
@@ -45,6 +49,7 @@ class _State:
     folder: Path | None = None
     session: Session | None = None
     joined: Joined | None = None
+    is_beginning = False
     publishers: list[Publisher]
     consumers: list[Consumer]
 
@@ -231,8 +236,10 @@ def _begin(environment: Environment, **_: Any) -> None:
     if STATE.folder is not None or environment.runner is None:
         return
     options = environment.parsed_options
+    STATE.is_beginning = True
     try:
         STATE.folder = bare.begin(options.system, options.seed)
+        STATE.is_beginning = False
     except (UsageError, HarnessError) as error:
         sys.stderr.write(f"{error}\n")
         if environment.web_ui is None:
@@ -258,7 +265,13 @@ def _end(**_: Any) -> None:
 
 
 def _exit_code(environment: Environment, **_: Any) -> None:
-    """End with 0 although publishes failed: that is data, and the ledger is what is judged."""
+    """End with 0 although publishes failed: that is data, and the ledger is what is judged.
+
+    A test whose time was over before its run had begun has no ledger, so it is no success.
+    """
+    if STATE.is_beginning and environment.process_exit_code is None:
+        environment.process_exit_code = 2
+        sys.stderr.write(NOT_BEGUN)
     if environment.process_exit_code is None:
         environment.process_exit_code = 0
 

@@ -91,7 +91,7 @@ class Link:
         self._loop = gevent.spawn(self._keep_open)
 
     def close(self, within_s: float = 5.0) -> None:
-        """Close for good."""
+        """Close for good; what the other side says after `within_s` finds no ledger any more."""
         self._stopped = True
         self._asked.set()
         self._flush()
@@ -100,6 +100,9 @@ class Link:
             connection.close()
         self._loop.join(within_s)
         self._loop.kill(block=False)
+        if self._is_recorded:
+            abort(connection)
+            self._lost(connection, 0)
 
     @property
     def is_home(self) -> bool:
@@ -246,14 +249,8 @@ class Link:
         self.connection_index = self.ledger.intern(
             "connection", {**who, "node": self.node, "heartbeat_s": purpose.heartbeat_s}
         )
-        self.channel_index = self.ledger.intern(
-            "channel",
-            {
-                **who,
-                "connection": self.connection_index,
-                "number": channel.channel_number,
-            },
-        )
+        place = {"connection": self.connection_index, "number": channel.channel_number}
+        self.channel_index = self.ledger.intern("channel", {**who, **place})
         now = monotonic_ns()
         self.ledger.append(Kind.CONNECTION_OPENED, now, channel=self.connection_index)
         self.ledger.append(Kind.CHANNEL_OPENED, now, channel=self.channel_index)

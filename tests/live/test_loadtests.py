@@ -107,6 +107,23 @@ def test_the_web_page(
     assert process.wait(30) == 0
 
 
+def test_a_run_time_that_ends_before_the_broker_answers(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A test that was over before it began ends with exit code 2 and says so, not with 0."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"amqp://guest:secret@127.0.0.1:{silent.getsockname()[1]}/"
+        done = subprocess.run(
+            [*LOCUST, "--headless", "-t", "1s"], env={**environment, "AMQP_URL": url},
+            capture_output=True, text=True, timeout=90, check=False, cwd=tmp_path,
+        )  # fmt: skip
+
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert "before a broker had answered" in done.stderr
+
+
 def test_without_a_broker(environment: dict[str, str], tmp_path: Path) -> None:
     """Where no broker answers, one sentence says what to set or start, and the exit code is 2."""
     with socket.socket() as held:

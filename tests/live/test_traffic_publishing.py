@@ -11,6 +11,7 @@ from gameday.clusters import limits
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.history.records import Flag, Kind
+from gameday.traffic.link import Link, Purpose
 
 TERABYTE = 10**15
 
@@ -47,6 +48,26 @@ def test_a_pool_survives_a_cut(here: Stand) -> None:
     closed = of_kind(rows, Kind.CONNECTION_CLOSED)
     nodes = [ledgers[0].tables["connection"][int(each)]["node"] for each in closed["channel"]]
     assert nodes.count("r2") >= 3
+
+
+def test_a_link_that_nobody_answers_is_closed_in_the_ledger(here: Stand) -> None:
+    """Whoever ends while its node is silent notes it, once, and nothing comes after its ledger."""
+    lost: list[Link] = []
+    link = Link(
+        here.session.ledger, here.targets, 0, Purpose("publisher", "lonely"), lambda _: None,
+        lost.append,
+    )  # fmt: skip
+    until(lambda: link.is_open, 20, "the link stands")
+    here.cluster.cut_clients(link.node, "silent")
+
+    link.close(within_s=0.1)
+    here.close()
+    here.cluster.mend_clients(link.node)
+    until(lambda: link.connection.is_closed, 20, "the connection is gone")
+
+    assert lost == [link]
+    rows, _ = records(here.folder)
+    assert len(of_kind(rows, Kind.CONNECTION_CLOSED)) == 1
 
 
 def test_an_unroutable_message(here: Stand) -> None:
