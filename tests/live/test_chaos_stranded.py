@@ -36,7 +36,13 @@ def strand(site: Site, node: str) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", [Isolate("r3"), KillNode("r2")], ids=["struck", "another"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Isolate("r3"), id="struck"),
+        pytest.param(KillNode("r2"), id="another", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_stranded_node_is_restarted(site: Site, fault: Fault) -> None:
     """Whether it was struck itself or not, long before the time is up in which it might come."""
     before = {node: site.cluster.process_id(node) for node in site.cluster.nodes}

@@ -134,7 +134,12 @@ def test_a_worker_that_cancels_settles_and_comes_back(work: Stand, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "fault", [WedgeClient, pytest.param(SlowClient, marks=pytest.mark.nightly), CancelConsumer]
+    "fault",
+    [
+        WedgeClient,
+        pytest.param(SlowClient, marks=pytest.mark.nightly),
+        pytest.param(CancelConsumer, marks=pytest.mark.nightly),
+    ],
 )
 def test_whoever_has_the_journal_lets_a_worker_go_on(
     fault: Any, work: Stand, tmp_path: Path

@@ -80,6 +80,7 @@ def check_cleaned(state_dir: Path, base: int) -> None:
     residue.clean([leftover])
 
 
+@pytest.mark.nightly
 def test_two_clusters_run_side_by_side_and_the_dead_one_is_cleaned(
     cluster: LocalCluster,
     broker: Broker,

@@ -174,6 +174,7 @@ TICK = '{where: erlang, versions: "", value: "-kernel net_ticktime 3", reason: r
 DETECTORS = {"quorum-detector-slow", "tick-too-slow"}
 
 
+@pytest.mark.nightly
 def test_a_silent_cut_is_noticed_when_the_detectors_look(stand: Stand) -> None:
     """With these settings 300 ms are not kept, by either kind of queue, and ten seconds are."""
     mirrors = stand.cluster.version.startswith("3.")

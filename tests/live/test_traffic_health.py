@@ -25,7 +25,10 @@ def here(cluster: LocalCluster, vhost: str, tmp_path: Path) -> Iterator[Stand]:
 
 @pytest.mark.parametrize(
     ("how", "reason"),
-    [("reset", "no connection to the broker"), ("silent", "the broker has not answered")],
+    [
+        pytest.param("reset", "no connection to the broker", marks=pytest.mark.nightly),
+        ("silent", "the broker has not answered"),
+    ],
 )
 def test_the_endpoint_tells_the_truth(
     here: Stand, cluster: LocalCluster, how: How, reason: str
@@ -55,6 +58,7 @@ def test_another_path_is_not_its_health(here: Stand) -> None:
     assert ask(url.replace("/health", "/"))[0] == 404
 
 
+@pytest.mark.nightly
 def test_asking_does_not_disturb(here: Stand) -> None:
     """With the broker asked once a second, prefetch and deliveries are as without."""
     here.worker()
