@@ -29,7 +29,7 @@ from gameday.contracts.model import Contract
 from gameday.errors import HarnessError, PrepareError, UsageError
 from scenarios.options import Options
 from scenarios.screen import Screen
-from scenarios.suites import choose_plan, lay_out
+from scenarios.suites import choose_plan, lay_out, not_played
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def allowed(contract: Contract, options: Options, file: ClusterFile) -> Allowed:
     nodes = tuple(each.name for each in file.nodes)
     name = options.cluster_file.name if options.cluster_file else "the cluster file"
     reasons: dict[str, str] = {}
-    left_out, played = [], []
+    left_out = list(not_played(contract, options, ALL_POWERS, {}))
+    played = []
     for episode in whole.episodes:
         found = {
             POWERS[entry.kind]: reason
@@ -109,7 +110,8 @@ def _reason(entry: Entry, given: Collection[str], file: str, system: str) -> str
         return None
     template = template_of(entry.kind, entry.parameters)
     if template is None:
-        return f"no command template does {entry.kind} — run with: gameday run {system}"
+        there = " --cluster compose" if POWERS[entry.kind] == "disconnect" else ""
+        return f"no command template does {entry.kind} — run with: gameday run {system}{there}"
     if template not in given:
         return (
             f"{file} has no commands for {template} — run with: gameday run {system} --cluster "

@@ -25,7 +25,7 @@ def claims(
         return (), tuple({"id": each.id, "reason": reason} for each in wanted)
     able = set(powers)
     dropped = tuple(
-        {"id": each.id, "reason": _unable(missing, options, reasons or {})}
+        {"id": each.id, "reason": why_unable(missing, options, reasons or {})}
         for each in wanted
         if (missing := set(each.needs) - able)
     )
@@ -33,7 +33,7 @@ def claims(
     return tuple(each.id for each in wanted if each.id not in left_out), dropped
 
 
-def _unable(missing: Collection[str], options: Options, reasons: Mapping[str, str]) -> str:
+def why_unable(missing: Collection[str], options: Options, reasons: Mapping[str, str]) -> str:
     """Say what the cluster cannot do and, where it is known, why, or what gives it the power."""
     if set(missing) == {"tls"} and options.cluster == "local":
         return f"this cluster speaks no TLS — run with: gameday run {options.system} --tls"

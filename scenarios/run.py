@@ -40,6 +40,7 @@ from scenarios.finish import drain, heal
 from scenarios.framing import Ended, Frame, framed
 from scenarios.game import Game
 from scenarios.isolating import isolate_where_claimed
+from scenarios.lacks import refuse_unplayable
 from scenarios.needs import needs_of
 from scenarios.options import Options, parse_variables
 from scenarios.places import aim_controls
@@ -47,7 +48,7 @@ from scenarios.prepare import prepare
 from scenarios.screen import Screen
 from scenarios.stage import VHOST_PREFIX, Stage, on_allowed, open_stage
 from scenarios.steady import steady
-from scenarios.suites import choose_plan, plan_length_s, whole_plan
+from scenarios.suites import choose_plan, not_played, plan_length_s, whole_plan
 from scenarios.trouble import trouble
 from scenarios.writing import write_manifest_of
 
@@ -83,6 +84,7 @@ def loaded_of(options: Options) -> Loaded:
         contract = with_alternative(contract, options.alternative)
     clocks = needs_of(whole_plan(contract, options)).clocks
     refuse_what_is_not(contract, options)
+    refuse_unplayable(contract, options)
     if options.tls and options.cluster != "local":
         raise UsageError(
             f"--tls: a cluster that is {options.cluster} speaks what it speaks; use it with "
@@ -112,13 +114,14 @@ def _on_stage(stack: ExitStack, stage: Stage, options: Options, screen: Screen) 
     record = runs.begin(stage.folder.name, stage.folder, stage.state_dir, stage.port_base)
     contract = for_version(stage.contract, stage.cluster.version)
     plan = choose_plan(contract, options, stage.cluster.powers)
+    left_out = not_played(contract, options, stage.cluster.powers, stage.reasons)
     if file is not None:
         found = allowed(contract, options, file)
-        plan, stage = found.plan, on_allowed(stage, found)
-        for name, reason in found.left_out:
-            screen.say(f"not played: {name}: {reason}")
+        plan, stage, left_out = found.plan, on_allowed(stage, found), found.left_out
+    for name, reason in left_out:
+        screen.say(f"not played: {name}: {reason}")
     screen.expected_s = plan_length_s(plan) + OVERHEAD_S
-    write_manifest_of(stage, contract, options, plan)
+    write_manifest_of(stage, contract, options, plan, left_out)
     plan.save(stage.folder / PLAN_NAME)
     stack.enter_context(target_lock(stage.state_dir, stage.name, stage.folder.name))
     redactor = Redactor(stage.secrets)

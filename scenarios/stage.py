@@ -17,7 +17,7 @@ from gameday.clusters.cluster import Door
 from gameday.clusters.cluster_file import ClusterFile
 from gameday.clusters.commanded import CommandedCluster, attach_by_file
 from gameday.clusters.commanded_facts import CommandedFacts
-from gameday.clusters.compose import UNABLE, ComposeCluster, start_composed
+from gameday.clusters.compose import ComposeCluster, start_composed
 from gameday.clusters.compose_images import find_images
 from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
@@ -26,6 +26,7 @@ from gameday.contracts.variables import Value
 from gameday.traffic.link import Target
 from scenarios.allowed import Allowed, file_of, owned_hosts
 from scenarios.crew import ONE_CONSUMER, ONE_PRODUCER
+from scenarios.lacks import lacks
 from scenarios.needs import Needs, enable_other_flags, with_needs
 from scenarios.options import Options
 from scenarios.screen import Screen
@@ -84,7 +85,7 @@ def open_stage(
     if file is not None:
         return _commanded(stack, contract, options, file, folder, state_dir, vhost, interrupts)
     if options.cluster == "attached":
-        return _attached(stack, contract, folder, state_dir, vhost, interrupts)
+        return _attached(stack, contract, options, folder, state_dir, vhost, interrupts)
     cluster = _started(contract, options, state_dir, needs, screen)
     stack.callback(_close, cluster, folder, interrupts, screen)
     enable_other_flags(cluster, needs)
@@ -95,7 +96,7 @@ def open_stage(
         f"{options.cluster}-{base}", folder, state_dir, contract, cluster, Broker(cluster), vhost,
         _targets(cluster, vhost, user), doors, base, interrupts,
         secrets=frozenset({cluster.password, user[1]}), clients=user,
-        reasons=UNABLE if options.cluster == "compose" else {},
+        reasons=lacks(contract, options),
     )  # fmt: skip
 
 
@@ -132,6 +133,7 @@ def _clients(cluster: LocalCluster | ComposeCluster, vhost: str) -> tuple[str, s
 def _attached(
     stack: ExitStack,
     contract: Contract,
+    options: Options,
     folder: Path,
     state_dir: Path,
     vhost: str,
@@ -147,6 +149,7 @@ def _attached(
     return Stage(
         f"attached-{door}", folder, state_dir, contract, cluster, broker, vhost, (target,), {},
         None, interrupts, secrets=frozenset({cluster.password}),
+        reasons=lacks(contract, options),
     )  # fmt: skip
 
 

@@ -7,13 +7,14 @@ ones.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from chaos.catalogue import POWERS
 from chaos.plan import Episode, Plan, load_plan, service_alone
 from gameday.clusters.cluster import ALL_POWERS
 from gameday.contracts.model import Contract, Play
 from gameday.errors import UsageError
+from scenarios.claims import why_unable
 from scenarios.library import BY_NAME, SCENARIOS
 from scenarios.options import Options
 
@@ -23,18 +24,66 @@ PREPARE_S = 6.0
 SMOKE = ("control", "kill-leader", "partition-reset", "partition-silent", "disk-alarm", "poison")
 """One scenario of each class of fault, and the control without any."""
 
-FULL = (*SMOKE, *SMOKE[1:-1], "clients-refused", "worker-sigterm", "kill-all")
-"""Everything of smoke, twice, and what takes longer."""
+FULL = (*SMOKE, *SMOKE[1:-1], "clients-refused", "worker-sigterm", "kill-all", "off-the-network")
+"""Everything of smoke, twice, and what takes longer; the last where a machine has its network."""
 
-COMMON = {"smoke": SMOKE, "full": FULL}
+BY_ENGINE = ("stop-leader", "pause-leader")
+"""What a full suite plays in containers alone, where their engine does it."""
+
+COMMON = {
+    "smoke": tuple(Play(scenario=name) for name in SMOKE),
+    "full": (
+        *(Play(scenario=name) for name in FULL),
+        *(Play(scenario=name, cluster="compose") for name in BY_ENGINE),
+    ),
+}
 
 
 def build_plan(contract: Contract, options: Options, powers: Iterable[str]) -> Plan:
     """Return the plan of the suite that was asked for, as far as the cluster can play it."""
-    wanted = episodes(contract, plays_of(contract, options))
     able = {None, *powers}
-    wanted = [e for e in wanted if all(POWERS[fault.kind] in able for fault in e.faults)]
+    wanted = [
+        episode
+        for play, episode in zip(*_suite(contract, options), strict=True)
+        if is_played_on(play, options) and not lacking_of(episode, able)
+    ]
     return Plan(seed=options.seed, episodes=lay_out(wanted))
+
+
+def not_played(
+    contract: Contract, options: Options, powers: Iterable[str], reasons: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Return the suite's episodes that this cluster does not play, each with the reason.
+
+    `reasons` says of a power why the cluster lacks it.
+    """
+    if options.plan:
+        return ()
+    able, found = {None, *powers}, []
+    for play, episode in zip(*_suite(contract, options), strict=True):
+        if not is_played_on(play, options):
+            again = f"gameday run {options.system} --suite {options.suite} --cluster {play.cluster}"
+            found.append((episode.id, f"the suite plays it on {play.cluster} — run with: {again}"))
+        elif missing := lacking_of(episode, able):
+            found.append((episode.id, why_unable(missing, options, reasons)))
+    return tuple(found)
+
+
+def is_played_on(play: Play, options: Options) -> bool:
+    """Whether the contract has a play for this kind of cluster."""
+    return play.cluster in {None, options.cluster}
+
+
+def lacking_of(episode: Episode, able: Container[str | None]) -> set[str]:
+    """Return the powers that an episode needs and that are not among those."""
+    needed = {POWERS[fault.kind] for fault in episode.faults}
+    return {str(power) for power in needed if power not in able}
+
+
+def _suite(contract: Contract, options: Options) -> tuple[tuple[Play, ...], list[Episode]]:
+    """Return what is to be played, and each as an episode."""
+    plays = plays_of(contract, options)
+    return plays, episodes(contract, plays)
 
 
 def choose_plan(contract: Contract, options: Options, powers: Iterable[str]) -> Plan:
@@ -71,7 +120,7 @@ def scenario_names() -> tuple[str, ...]:
 def suite_plays(contract: Contract, suite: str) -> tuple[Play, ...]:
     """Return what a contract's suite plays, in order."""
     own = dict(contract.suites)
-    return own.get(suite) or tuple(Play(scenario=name) for name in COMMON[suite])  # type: ignore[call-overload]
+    return own.get(suite) or COMMON[suite]  # type: ignore[call-overload]
 
 
 def plays_of(contract: Contract, options: Options) -> tuple[Play, ...]:
@@ -85,7 +134,8 @@ def plays_of(contract: Contract, options: Options) -> tuple[Play, ...]:
         for play in suite_plays(contract, suite)
         if play.scenario == options.scenario
     ]
-    chosen = own[0] if own else Play(scenario=options.scenario)
+    # Named, it is played wherever it can be.
+    chosen = own[0].model_copy(update={"cluster": None}) if own else Play(scenario=options.scenario)
     control = Play(scenario="control")
     return (control,) if options.scenario == "control" else (control, chosen)
 

@@ -11,8 +11,14 @@ from scenarios.settings import settings_used
 from scenarios.stage import Stage
 
 
-def write_manifest_of(stage: Stage, contract: Contract, options: Options, plan: Plan) -> None:
-    """Write the manifest of a run that begins now."""
+def write_manifest_of(
+    stage: Stage,
+    contract: Contract,
+    options: Options,
+    plan: Plan,
+    left_out: tuple[tuple[str, str], ...] = (),
+) -> None:
+    """Write the manifest of a run that begins now; `left_out` has what is not played, and why."""
     cluster = stage.cluster
     claimed, dropped = claims(contract, options, cluster.powers, stage.reasons)
     facts = {
@@ -38,7 +44,9 @@ def write_manifest_of(stage: Stage, contract: Contract, options: Options, plan: 
         if local
         else (),
     )
-    write_manifest(stage.folder, {**manifest, "episodes": len(plan.episodes)})
+    not_played = [{"name": name, "reason": reason} for name, reason in left_out]
+    more = {"episodes": len(plan.episodes), "not_played": not_played}
+    write_manifest(stage.folder, {**manifest, **more})
 
 
 def _erlang(stage: Stage) -> str:

@@ -102,6 +102,8 @@ class Play(Part):
     """What it strikes, where that is not the busiest queue: a queue or a service."""
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Parameters of its fault, in place of the scenario's own."""
+    cluster: Literal["local", "compose", "attached"] | None = None
+    """The kind of cluster on which the suite plays it; on others it is left out, aloud."""
 
 
 class Alternative(Part):

@@ -27,16 +27,20 @@ def untested(material: Material) -> Section:
     )
     blocks: list[Block] = [table] if rows else []
     blocks += [_episodes(left)] if (left := _left_out(material)) else []
+    blocks += [_not_played(others)] if (others := _declined(material)) else []
     if not material.contract:
         text = "The manifest holds no contract: nobody knows what is missing."
         blocks.append(Text(text, "missing"))
-    return Section("untested", "Not tested", _lead([row.id for row in rows], left), tuple(blocks))
+    lead = _lead([row.id for row in rows], left, others)
+    return Section("untested", "Not tested", lead, tuple(blocks))
 
 
-def _lead(ids: list[str], left: list[Json]) -> str:
+def _lead(ids: list[str], left: list[Json], others: list[Json]) -> str:
     parts = [f"This run says nothing about {plural(len(ids), 'requirement')}."] if ids else []
     if left:
         parts.append(f"{plural(len(left), 'planned episode')} did not run to the end.")
+    if others:
+        parts.append(f"This cluster does not play {plural(len(others), 'episode')} of the suite.")
     return " ".join(parts) or "Every requirement of the contract was tested, and every episode ran."
 
 
@@ -45,6 +49,19 @@ def _left_out(material: Material) -> list[Json]:
     ended = {event.get("episode") for event in material.events("episode", at="end")}
     episodes = material.plan.get("episodes") or ()
     return [row for row in episodes if row.get("id") not in ended]
+
+
+def _declined(material: Material) -> list[Json]:
+    """Return the suite's episodes that were not planned, since this cluster does not play them."""
+    return list(material.manifest.get("not_played") or ())
+
+
+def _not_played(others: list[Json]) -> Table:
+    return Table(
+        "Episodes of the suite that this cluster does not play",
+        ("Episode", "Why not"),
+        tuple((code(str(row.get("name"))), Cell(str(row.get("reason")))) for row in others),
+    )
 
 
 def _episodes(left: list[Json]) -> Table:

@@ -81,6 +81,18 @@ def test_plays_what_has_commands_and_says_what_has_not(tmp_path: Path) -> None:
     assert starts == sorted(set(starts))
 
 
+def test_what_only_containers_play_is_left_out_with_the_way(tmp_path: Path) -> None:
+    """Of the full suite's episodes for containers each names the cluster that plays it."""
+    asked = options(tmp_path, suite="full")
+
+    found = allowed(contract_of(asked), asked, read_file(tmp_path / "own.yaml"))
+
+    left_out = dict(found.left_out)
+    again = "run with: gameday run sparki --suite full --cluster compose"
+    assert left_out["stop-leader"] == f"the suite plays it on compose — {again}"
+    assert left_out["off-the-network"].endswith("gameday run sparki --cluster compose")
+
+
 def test_claims_nothing_that_an_unplayed_episode_would_prove(tmp_path: Path) -> None:
     """Half of the partitions is no partition: what asks for them is not tested, and says why."""
     asked = options(tmp_path)

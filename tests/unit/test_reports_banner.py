@@ -88,6 +88,15 @@ def test_untested_tells_how() -> None:
     assert "gameday run sparki --suite full" in repr(section.blocks)
 
 
+def test_what_this_cluster_does_not_play_is_listed() -> None:
+    """An episode of the suite that was not planned stands there with the reason."""
+    others = [{"name": "off-the-network", "reason": "its nodes share their machine's network"}]
+    section = untested(_material("GO", {}, not_played=others))
+
+    assert "does not play 1 episode of the suite" in section.lead
+    assert "its nodes share" in repr(section.blocks)
+
+
 def test_no_control_proves_nothing() -> None:
     """Without a control the section says that a loss might not have been seen."""
     assert "nothing shows that a loss would be seen" in controls(_material("GO", {})).lead

@@ -9,14 +9,16 @@ import pytest
 
 from chaos.plan import FILE_NAME, Plan, load_plan
 from gameday.clusters.cluster import ALL_POWERS
+from gameday.clusters.compose import POWERS, UNABLE
 from gameday.contracts.load import load_contract
 from gameday.contracts.model import Play
 from gameday.contracts.topology import settings_for
 from gameday.errors import UsageError
 from scenarios.claims import claims
+from scenarios.lacks import NO_NETWORK, lacks, refuse_unplayable
 from scenarios.options import Options
 from scenarios.settings import broker_settings, settings_used
-from scenarios.suites import build_plan, choose_plan, plan_length_s, scenario_names
+from scenarios.suites import build_plan, choose_plan, not_played, plan_length_s, scenario_names
 
 CONTRACT = load_contract("sparki")
 SUITES = pytest.mark.parametrize("suite", ["smoke", "full"])
@@ -157,6 +159,82 @@ def test_what_the_cluster_cannot_do_is_not_planned() -> None:
         "worker-sigterm",
         "overload",
     }
+
+
+def test_a_full_suite_stops_pauses_and_disconnects_in_containers() -> None:
+    """In containers full ends with the engine's own acts, and leaves nothing of the suite out."""
+    asked = options("full", cluster="compose")
+    plan = build_plan(CONTRACT, asked, POWERS)
+
+    kinds = [fault.kind for episode in plan.episodes[-3:] for fault in episode.faults]
+    assert kinds == ["disconnect_network", "stop_node", "pause_node"]
+    assert not_played(CONTRACT, asked, POWERS, UNABLE) == ()
+
+
+def test_what_another_cluster_plays_is_left_out_aloud() -> None:
+    """On local nodes full leaves three out, each with the reason and what would play it."""
+    asked = options("full")
+    powers = ALL_POWERS - {"disconnect"}
+    plan = build_plan(CONTRACT, asked, powers)
+
+    left_out = dict(not_played(CONTRACT, asked, powers, lacks(CONTRACT, asked)))
+
+    assert list(left_out) == ["off-the-network", "stop-leader", "pause-leader"]
+    assert left_out.keys().isdisjoint(each.id for each in plan.episodes)
+    assert left_out["off-the-network"] == NO_NETWORK
+    again = "gameday run sparki --suite full --cluster compose"
+    assert left_out["stop-leader"] == f"the suite plays it on compose — run with: {again}"
+
+
+def test_smoke_leaves_nothing_out_on_local_nodes() -> None:
+    """What smoke plays needs no container."""
+    assert not_played(CONTRACT, options(), ALL_POWERS - {"disconnect"}, {}) == ()
+
+
+def test_a_contract_without_suites_has_the_same_in_containers() -> None:
+    """The common full suite, too, stops, pauses and disconnects where containers can."""
+    contract = CONTRACT.model_copy(update={"suites": {}})
+
+    played = build_plan(contract, options("full", cluster="compose"), POWERS)
+    elsewhere = build_plan(contract, options("full"), ALL_POWERS - {"disconnect"})
+
+    names = ["off-the-network", "stop-leader", "pause-leader"]
+    assert [each.id for each in played.episodes[-3:]] == names
+    assert not set(names) & {each.id for each in elsewhere.episodes}
+
+
+def test_a_scenario_of_another_clusters_suite_is_played_by_name() -> None:
+    """The suite plays it in containers only; asked for by name it is played on local nodes, too."""
+    episodes = plan_of("full", scenario="pause-leader").episodes
+
+    assert [each.id for each in episodes] == ["control", "pause-leader"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "cluster", "reason"),
+    [
+        ("off-the-network", "local", "--scenario: off-the-network: local: its nodes share"),
+        ("balancer-restart", "local", "this contract has no balancer before its nodes"),
+        ("clock-jump", "compose", "the containers of a machine share its clock"),
+        ("kill-leader", "attached", "attached to by its address alone is not broken: give"),
+    ],
+)
+def test_a_scenario_that_its_cluster_cannot_play_is_refused(
+    scenario: str, cluster: str, reason: str
+) -> None:
+    """A run of the control alone would be no answer: one sentence says what the cluster lacks."""
+    with pytest.raises(UsageError, match=reason):
+        refuse_unplayable(CONTRACT, options(scenario=scenario, cluster=cluster))
+
+
+def test_a_plan_that_its_cluster_cannot_play_is_refused(tmp_path: Path) -> None:
+    """A given plan is meant whole: its file and episode are named, before anything is started."""
+    plan_of(scenario="off-the-network").save(tmp_path / "mine.json")
+    asked = options(plan=tmp_path / "mine.json")
+
+    with pytest.raises(UsageError, match=r"mine\.json: off-the-network: local: its nodes share"):
+        refuse_unplayable(CONTRACT, asked)
+    refuse_unplayable(CONTRACT, dataclasses.replace(asked, cluster="compose"))
 
 
 def test_a_given_plan_is_played(tmp_path: Path) -> None:
