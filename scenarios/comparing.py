@@ -15,8 +15,10 @@ comparing_commands = typer.Typer()
 def matrix(
     system: arguments.System = "sparki",
     suite: Annotated[str, typer.Option(help="smoke or full.")] = "smoke",
+    cluster: Annotated[str, typer.Option(help="local, or compose (containers).")] = "local",
     broker: Annotated[
-        list[str] | None, typer.Option(help="A version or a path; all of this machine if none.")
+        list[str] | None,
+        typer.Option(help="A version, a path or an image; all of this machine if none."),
     ] = None,
     alternative: Annotated[
         list[str] | None, typer.Option(help="One of the contract's, played beside its own design.")
@@ -29,9 +31,11 @@ def matrix(
     from scenarios.matrix.command import matrix as compare  # noqa: PLC0415
 
     one_of("--suite", suite, ("smoke", "full"))
+    one_of("--cluster", cluster, ("local", "compose"))
     options = Options(
         system=system,
         suite=suite,  # type: ignore[arg-type]  # Checked above.
+        cluster=cluster,  # type: ignore[arg-type]
         seed=seed,
         out=out,
         variables=tuple(variables or ()),

@@ -47,6 +47,15 @@ def find_images(broker: str | None, engine: Engine | None = None, *, pull: bool 
     return Images({"RABBITMQ_IMAGE": rabbitmq, "TOXIPROXY_IMAGE": proxy}, version)
 
 
+def images_here(engine: Engine | None = None) -> list[str]:
+    """Return every version of the broker of which the engine has an image, the oldest first."""
+    engine = engine or Engine()
+    ours = re.compile(r"(?:gameday/)?rabbitmq:(\d+(?:\.\d+)*)(?:-management)?")
+    named = {found[1] for tag in engine.tags() if (found := ours.fullmatch(tag))}
+    versions = {find_images(name, engine, pull=False).version for name in named}
+    return sorted(versions, key=lambda each: [int(part) for part in each.split(".")])
+
+
 def _rabbitmq(broker: str | None, engine: Engine) -> str:
     """Return the broker's image."""
     if broker and not re.fullmatch(r"\d+(\.\d+)*", broker):

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gameday.clusters.release import Release, find_release, known_releases
 from gameday.contracts.lint.linting import lint_file
-from gameday.errors import UsageError
 from gameday.history.folder import reports_dir
 from gameday.history.journal import events
 from gameday.history.run import load_run
+from scenarios.matrix.choosing import chosen
 from scenarios.matrix.figures import Column, column, latency_by_priority, met_on_some
 from scenarios.matrix.tables import markdown, sheets, show
 from scenarios.options import Options, parse_variables
@@ -31,21 +30,17 @@ def matrix(asked: Options, brokers: Sequence[str], alternatives: Sequence[str] =
 
     Alternatives of the contract are played beside its own design, each on every broker.
     """
-    releases = _chosen(brokers)
-    contract = contract_of(asked)
-    runs = [(release, design) for release in releases for design in (None, *alternatives)]
-    wanted = [
-        replace(asked, broker=_named(release, brokers), alternative=design)
-        for release, design in runs
-    ]
-    for options in wanted:
-        contract_of(options)  # A mistake in the last one is told before the first one begins.
+    choices = chosen(asked, brokers)
+    runs = [(broker, design) for broker in choices for design in (None, *alternatives)]
+    wanted = [replace(asked, broker=broker.named, alternative=design) for broker, design in runs]
+    # A mistake in the last one is told before the first one begins.
+    contract, *_ = [contract_of(options) for options in wanted]
     console, columns, codes = Console(stderr=True), list[Column](), list[int]()
-    for number, ((release, design), options) in enumerate(zip(runs, wanted, strict=True), start=1):
-        name = f"{contract.system} {asked.suite} on RabbitMQ {release.version} {design or ''}"
+    for number, ((broker, design), options) in enumerate(zip(runs, wanted, strict=True), start=1):
+        name = f"{contract.system} {asked.suite} on RabbitMQ {broker.version} {design or ''}"
         console.rule(f"run {number} of {len(runs)}: {name.rstrip()}")
         done = play_one(options, console)
-        columns.append(_column(release, design, done, main_queue(contract)))
+        columns.append(_column(broker.version, design, done, main_queue(contract)))
         codes.append(done.exit_code)
         if done.exit_code == INTERRUPTED:
             break
@@ -53,28 +48,7 @@ def matrix(asked: Options, brokers: Sequence[str], alternatives: Sequence[str] =
     return worst(codes)
 
 
-def _chosen(brokers: Sequence[str]) -> list[Release]:
-    """Return the brokers to play on: those that were named, or all of this machine."""
-    releases = [find_release(name) for name in brokers] or list(known_releases())
-    versions = [release.version for release in releases]
-    if len(set(versions)) < len(versions):
-        raise UsageError(f"--broker: the same version is named twice: {', '.join(versions)}.")
-    if len(releases) < 2:
-        raise UsageError(
-            f"a matrix takes two brokers or more, and there is {', '.join(versions) or 'none'}: "
-            "run `make brokers`, or name them with --broker VERSION."
-        )
-    return releases
-
-
-def _named(release: Release, brokers: Sequence[str]) -> str:
-    """Return how a run is told its broker: as it was named, or by its version."""
-    paths = [name for name in brokers if "/" in name and find_release(name) == release]
-    return paths[0] if paths else release.version
-
-
-def _column(release: Release, design: str | None, done: Played, queue: str) -> Column:
-    version = release.version
+def _column(version: str, design: str | None, done: Played, queue: str) -> Column:
     if done.verdict is None or done.folder is None:
         folder, why = str(done.folder) if done.folder else None, done.failure[:200]
         return Column(version, NOT_JUDGED, done.took_s, folder, why, design)
@@ -99,7 +73,8 @@ def _write(asked: Options, system: str, columns: Sequence[Column]) -> None:
     folder = reports_dir(asked.out) / f"matrix-{system}"
     folder.mkdir(parents=True, exist_ok=True)
     count = len({each.broker for each in columns})
-    heading = f"{system}, suite {asked.suite}, on {count} versions of RabbitMQ"
+    where = " in containers" if asked.cluster == "compose" else ""
+    heading = f"{system}, suite {asked.suite}, on {count} versions of RabbitMQ{where}"
     (folder / "matrix.md").write_text(markdown(heading, found), encoding="utf-8")
     _write_json(folder, asked, columns)
     console.print(f"the same as Markdown: {folder}/matrix.md", highlight=False, soft_wrap=True)
@@ -112,6 +87,7 @@ def _write(asked: Options, system: str, columns: Sequence[Column]) -> None:
 def _write_json(folder: Path, asked: Options, columns: Sequence[Column]) -> None:
     document = {
         "system": asked.system, "suite": asked.suite, "seed": asked.seed,
+        "cluster": asked.cluster,
         "brokers": [asdict(each) for each in columns],
     }  # fmt: skip
     (folder / "matrix.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -11,7 +11,7 @@ from gameday.clusters import compose_engine, compose_files, compose_record
 from gameday.clusters.cluster import ALL_POWERS, Address
 from gameday.clusters.compose import POWERS, UNABLE
 from gameday.clusters.compose_engine import Engine
-from gameday.clusters.compose_images import find_images
+from gameday.clusters.compose_images import find_images, images_here
 from gameday.clusters.compose_links import Fleet
 from gameday.clusters.compose_record import ComposeRecord, load_composed, recorded
 from gameday.clusters.compose_residue import clean_composed
@@ -198,6 +198,24 @@ def test_the_image_is_the_one_asked_for(
     found = find_images(broker, FakeEngine(*images, version=version), pull=False)
 
     assert found.variables == {"RABBITMQ_IMAGE": chosen, "TOXIPROXY_IMAGE": PROXY}
+
+
+class TaggedEngine(FakeEngine):
+    """An engine whose images hold the version that their tag begins with."""
+
+    def environment_of(self, image: str) -> dict[str, str]:
+        """Say what the tag says, to its last number."""
+        version = image.rpartition(":")[2].partition("-")[0]
+        return {"RABBITMQ_VERSION": {"4.3": "4.3.7"}.get(version, version)}
+
+
+def test_the_versions_that_are_here_are_told_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Official images and one's own, by their versions and in their order; no other image."""
+    monkeypatch.delenv("RABBITMQ_IMAGE", raising=False)
+    official = ("rabbitmq:4.3-management", "redis:8.0", "somebody/rabbitmq:9.9")
+    engine = TaggedEngine("gameday/rabbitmq:3.10.8", "gameday/rabbitmq:4.0.5", PROXY, *official)
+
+    assert images_here(engine) == ["3.10.8", "4.0.5", "4.3.7"]
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from gameday.clusters.release import Release
+from gameday.clusters.compose_images import Images
 from gameday.contracts.lint.linting import lint_file
 from gameday.contracts.load import load_contract
 from gameday.errors import UsageError
 from gameday.history.run import load_run
-from scenarios.matrix import command
+from scenarios.matrix import choosing, command
+from scenarios.matrix.choosing import Choice, chosen
 from scenarios.matrix.figures import Column, column, differing, latency_by_priority, met_on_some
 from scenarios.matrix.tables import markdown, sheets
 from scenarios.options import Options
@@ -134,9 +135,9 @@ def test_an_alternative_stands_beside_the_own_design(
         played.append((options.broker, options.alternative))
         return Played(options, 4, 1.0, failure="no cluster")
 
-    releases = [Release(version, Path("sbin")) for version in ("3.10.8", "4.3.6")]
+    choices = [Choice(version, version) for version in ("3.10.8", "4.3.6")]
     monkeypatch.setattr(command, "play_one", play)
-    monkeypatch.setattr(command, "_chosen", lambda _: releases)
+    monkeypatch.setattr(command, "chosen", lambda *_: choices)
     monkeypatch.setattr(command, "contract_of", lambda _: load_contract("sparki"))
 
     code = command.matrix(Options(out=tmp_path), (), ["quorum-builds"])
@@ -173,3 +174,40 @@ def test_a_matrix_of_one_is_refused(
 
     with pytest.raises(UsageError, match=said):
         command.matrix(Options(), brokers)
+
+
+IMAGES = {"4.0": Images({}, "4.0.5"), "4.3": Images({}, "4.3.6"), "own:1": Images({}, "4.3.6")}
+"""By how they are named, images and what is in them."""
+
+
+def with_images(monkeypatch: pytest.MonkeyPatch, *here: str) -> None:
+    """Let the engine have some images."""
+    monkeypatch.setattr(choosing, "find_images", IMAGES.__getitem__)
+    monkeypatch.setattr(choosing, "images_here", lambda: list(here))
+
+
+def test_a_matrix_in_containers_takes_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named or all that are here, each is told as it is named and shown by what it holds."""
+    with_images(monkeypatch, "4.0", "4.3")
+    asked = Options(cluster="compose")
+
+    assert chosen(asked, ()) == [Choice("4.0.5", "4.0"), Choice("4.3.6", "4.3")]
+    assert chosen(asked, ["own:1", "4.0"]) == [Choice("4.3.6", "own:1"), Choice("4.0.5", "4.0")]
+
+
+@pytest.mark.parametrize(
+    ("here", "brokers", "said"),
+    [
+        (("4.3",), (), r"two brokers or more, and there is 4\.3\.6: .* make images"),
+        ((), (), "two brokers or more, and there is none"),
+        (("4.3",), ("4.3", "own:1"), "the same version is named twice"),
+    ],
+)
+def test_one_image_is_no_matrix(
+    here: tuple[str, ...], brokers: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image, none, or two of one version: a sentence, before anything starts."""
+    with_images(monkeypatch, *here)
+
+    with pytest.raises(UsageError, match=said):
+        chosen(Options(cluster="compose"), brokers)
