@@ -90,7 +90,7 @@ def for_aio_pika(url: str) -> dict[str, Any]:
 
 def query(authority: str) -> str:
     """Return the part of a URL that names the authority."""
-    return "?" + urlencode({AUTHORITY: authority, VERIFY: "verify_peer"})
+    return "?" + urlencode({AUTHORITY: authority, VERIFY: "verify_peer"}, safe="/")
 
 
 def _parted(url: str) -> tuple[SplitResult, dict[str, str]]:

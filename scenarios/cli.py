@@ -19,6 +19,7 @@ from scenarios.arguments import RunFolder
 from scenarios.commands import contract_commands
 from scenarios.comparing import comparing_commands
 from scenarios.options import Options, one_of
+from scenarios.playground_commands import playground_commands
 
 USAGE, UNKNOWN, NOT_PREPARED, INTERRUPTED = 2, 3, 4, 130
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 
 app.add_typer(contract_commands)
 app.add_typer(comparing_commands)
+app.add_typer(playground_commands)
 
 
 @app.command()
@@ -213,36 +215,6 @@ def enqueue(
     names = {"--exchange": exchange, "--queue": queue, "--routing-key": routing_key}
     names |= {"--dlx": dlx, "--dlq": dlq}
     enqueue_one(Wanted(system, fields, names, amqp_url, receive))
-
-
-@app.command()
-def up(
-    system: arguments.System = "sparki",
-    broker: arguments.Broker = None,
-    broker_settings: arguments.BrokerSettings = "tuned",
-    variables: arguments.Variables = None,
-) -> None:
-    """Start a cluster to play with, and leave it running."""
-    from scenarios.playground import start  # noqa: PLC0415
-
-    one_of("--broker-settings", broker_settings, ("tuned", "stock"))
-    start(system, variables or [], broker, broker_settings)  # type: ignore[arg-type]
-
-
-@app.command()
-def down() -> None:
-    """Stop the cluster that `gameday up` started."""
-    from scenarios.playground import stop  # noqa: PLC0415
-
-    stop()
-
-
-@app.command()
-def status() -> None:
-    """Show the cluster of `gameday up`, and what else of ours is running."""
-    from scenarios.playground import show  # noqa: PLC0415
-
-    show()
 
 
 @app.command()

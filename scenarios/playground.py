@@ -1,7 +1,7 @@
 """A cluster to play with: `gameday up`, `status`, `down`.
 
 `current.json` in the state folder says where it is, for `locust -f loadtests`; it holds the
-password, so nobody else may read it.
+password, so nobody else may read it. With TLS every address in it names the authority.
 """
 
 import json
@@ -11,11 +11,13 @@ from pathlib import Path
 from rich.console import Console
 
 from chaos.heal import heal_or_refuse
+from gameday import secured
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster, default_state_dir, start_local
 from gameday.clusters.record import replace
 from gameday.clusters.release import find_release
 from gameday.clusters.residue import find_leftovers, recorded
+from gameday.clusters.tls import authority_of
 from gameday.contracts.load import load_contract
 from gameday.errors import HarnessError, UsageError
 from gameday.traffic.address import CURRENT
@@ -25,7 +27,12 @@ from scenarios.settings import broker_settings
 
 
 def start(
-    system: str, variables: Sequence[str], broker: str | None, choice: SettingsChoice
+    system: str,
+    variables: Sequence[str],
+    broker: str | None,
+    choice: SettingsChoice,
+    *,
+    tls: bool = False,
 ) -> None:
     """Start a cluster with a system's settings and topology, and leave it running."""
     console = Console()
@@ -36,12 +43,14 @@ def start(
     if _kept(state_dir) is not None:
         raise UsageError("a cluster of `gameday up` runs already: see `gameday status`.")
     settings = broker_settings(contract, find_release(broker).version, choice)
-    cluster = start_local(settings, broker=broker, state_dir=state_dir, progress=console.print)
+    cluster = start_local(
+        settings, broker=broker, tls=tls, state_dir=state_dir, progress=console.print
+    )
     vhost = contract.system
     declare(Broker(cluster), vhost, contract)
     cluster.keep()
     targets = [[node, cluster.amqp_url(node, vhost)] for node in cluster.nodes]
-    current = {"targets": targets, "management_url": cluster.management_url("r1")}
+    current = {"targets": targets, "management_url": _management_url(cluster, "r1")}
     replace(state_dir / CURRENT, json.dumps(current))
     cluster.close_control()
     _describe(console, cluster, vhost)
@@ -86,14 +95,26 @@ def _show_nodes(console: Console, cluster: LocalCluster) -> None:
 
 def _describe(console: Console, cluster: LocalCluster, vhost: str) -> None:
     for node in cluster.nodes:
-        api = cluster.management_url(node)
+        api = _management_url(cluster, node)
         console.print(f"  {node}: management {api}", highlight=False, soft_wrap=True)
     console.print(f"  user {cluster.username}, password in {cluster.record.folder}/password",
                   highlight=False, soft_wrap=True)  # fmt: skip
-    password = f"$(cat {cluster.record.folder}/password)"
-    address = f"amqp://{cluster.username}:{password}@{cluster.addresses('r1').client}/{vhost}"
-    console.print(f"export AMQP_URL={address}", highlight=False, soft_wrap=True)
+    # In double quotes, since a URL of TLS has a question mark and an ampersand in it.
+    console.print(f'export AMQP_URL="{_address(cluster, vhost)}"', highlight=False, soft_wrap=True)
     console.print("next: locust -f loadtests, then gameday down", highlight=False)
+
+
+def _address(cluster: LocalCluster, vhost: str) -> str:
+    """Return the URL as a shell reads it, with the password's file in place of the password."""
+    url = cluster.amqp_url("r1", vhost, user=(cluster.username, "PASSWORD"))
+    return url.replace(":PASSWORD@", f":$(cat {cluster.record.folder}/password)@", 1)
+
+
+def _management_url(cluster: LocalCluster, node: str) -> str:
+    """Return the URL of a node's management API, with the authority that vouches for it."""
+    authority = authority_of(cluster.record)
+    url = cluster.management_url(node)
+    return url if authority is None else f"{url}/{secured.query(authority)}"
 
 
 def _kept(state_dir: Path) -> LocalCluster | None:
