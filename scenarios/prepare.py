@@ -6,6 +6,7 @@ from urllib.parse import quote
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
 from gameday.clusters.commanded_facts import CommandedFacts
+from gameday.clusters.management import ManagementError
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.contracts.definitions import for_one_vhost, from_definitions, to_definitions
 from gameday.contracts.model import Contract, Topology
@@ -16,6 +17,8 @@ from scenarios.harming import transient_node
 from scenarios.refusing import note_refusals
 
 READY_WITHIN_S = 40.0
+ANSWERS_WITHIN_S = 30.0
+"""How long a node may take to tell its topology: on a busy machine one call may get no answer."""
 
 
 def prepare(game: Game) -> None:
@@ -62,13 +65,27 @@ def differences(broker: Broker | AttachedFacts, vhost: str, contract: Contract) 
     one_by_one = isinstance(broker, Broker | CommandedFacts)
     nodes = broker.cluster.nodes if one_by_one else broker.cluster.nodes[:1]
     for node in nodes:
-        observed = read_topology(broker, vhost, node)
+        observed = await_topology(broker, vhost, node)
         for sentence in difference(contract.topology, observed, broker.cluster.version):
             holds.setdefault(sentence, []).append(node)
     return [
         sentence if len(seen) == len(nodes) else f"{sentence}, as {', '.join(seen)} has it"
         for sentence, seen in holds.items()
     ]
+
+
+def await_topology(broker: Broker | AttachedFacts, vhost: str, node: str) -> Topology:
+    """Return the topology that a node has, asked until it answers; a refusal is an answer."""
+
+    def read() -> Topology | NotYet:
+        try:
+            return read_topology(broker, vhost, node)
+        except ManagementError as error:
+            if error.status is not None:
+                raise
+            return NotYet(error)
+
+    return wait_until(read, ANSWERS_WITHIN_S, f"{node} tells its topology")
 
 
 def read_topology(broker: Broker | AttachedFacts, vhost: str, node: str | None = None) -> Topology:
