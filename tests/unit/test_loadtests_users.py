@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from contracts_shop import GOOD
@@ -92,3 +94,53 @@ def test_a_system_that_is_not_there_is_one_sentence() -> None:
     assert done.returncode == 2
     assert "did you mean sparki?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+SLOW = """
+import sys
+from pathlib import Path
+from time import monotonic
+
+import gevent
+from locust import User, task
+
+sys.path.insert(0, "{loadtests}")
+import _gameday
+
+_gameday.STATE.folder = Path()  # As if begun: no broker is asked for.
+
+
+class Idle(User):
+    @task
+    def idle(self) -> None:
+        gevent.sleep(0.1)
+
+
+until = monotonic() + 3
+while monotonic() < until:
+    pass
+"""
+"""A Locust file that takes three seconds to load, as all of ours do on a busy machine."""
+
+
+def test_what_loading_takes_is_not_taken_off_the_run(tmp_path: Path) -> None:
+    """A run of two seconds lasts two, although its files took three to load."""
+    path = tmp_path / "slow.py"
+    path.write_text(SLOW.format(loadtests=ROOT / "loadtests"))
+    words = ["-f", str(path), "--headless", "--only-summary", "-t", "2s"]
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", *words], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (
+        at("--run-time limit reached", done.stderr) - at("Run time limit set", done.stderr) > 1.99
+    )
+
+
+def at(what: str, said: str) -> float:
+    """Return when, in seconds, Locust said something."""
+    line = re.search(rf"\[(\S+ \S+)\] .*{what}", said)
+    assert line is not None, said
+    return datetime.fromisoformat(line[1].replace(",", ".") + "+00:00").timestamp()
