@@ -6,7 +6,7 @@ from urllib.parse import quote
 from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Broker
 from gameday.clusters.commanded_facts import CommandedFacts
-from gameday.clusters.management import ManagementError
+from gameday.clusters.management import LARGE_LIMIT_S, ManagementError
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.contracts.definitions import for_one_vhost, from_definitions, to_definitions
 from gameday.contracts.model import Contract, Topology
@@ -45,7 +45,8 @@ def declare(broker: Broker | AttachedFacts, vhost: str, contract: Contract) -> N
     version = broker.cluster.version
     definitions = to_definitions(contract, vhost, version)
     api = broker.cluster.management(broker.serving_node())
-    api.post(f"/api/definitions/{quote(vhost, safe='')}", for_one_vhost(definitions))
+    path = f"/api/definitions/{quote(vhost, safe='')}"
+    api.post(path, for_one_vhost(definitions), limit_s=LARGE_LIMIT_S)
 
 
 def compare(game: Game, episode: str | None, at: str) -> list[str]:

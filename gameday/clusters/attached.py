@@ -15,7 +15,7 @@ from gameday import secured
 from gameday.clusters.broker import with_type
 from gameday.clusters.cluster import Address, Door, NodeAddresses
 from gameday.clusters.facts import Definitions
-from gameday.clusters.management import Management
+from gameday.clusters.management import LARGE_LIMIT_S, Management
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import UsageError
 
@@ -152,7 +152,7 @@ class AttachedBroker:
     def make_vhost(self, name: str) -> None:
         """Make a virtual host for the run."""
         path = quote(name, safe="")
-        self._api.put(f"/api/vhosts/{path}")
+        self._api.put(f"/api/vhosts/{path}", limit_s=LARGE_LIMIT_S)
         user = quote(self.cluster.username, safe="")
         everything = {"configure": ".*", "write": ".*", "read": ".*"}
         self._api.put(f"/api/permissions/{path}/{user}", everything)
@@ -160,7 +160,7 @@ class AttachedBroker:
     def drop_vhost(self, name: str) -> None:
         """Delete a virtual host with all that is in it; harmless when there is none."""
         if any(vhost["name"] == name for vhost in self._api.get("/api/vhosts")):
-            self._api.delete(f"/api/vhosts/{quote(name, safe='')}", limit_s=60)
+            self._api.delete(f"/api/vhosts/{quote(name, safe='')}", limit_s=LARGE_LIMIT_S)
 
     def export_definitions(self, vhost: str, node: str | None = None) -> Definitions:
         """Return a virtual host's topology; a queue's type is in `type`, not in its arguments."""

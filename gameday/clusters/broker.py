@@ -15,6 +15,7 @@ from gameday.clusters import expressions, leaders, limits
 from gameday.clusters.cluster import ControlledCluster
 from gameday.clusters.facts import Alarm, ConsumerState, Definitions, NodeView, QueueState
 from gameday.clusters.limits import Limits
+from gameday.clusters.management import LARGE_LIMIT_S
 from gameday.clusters.views import views_of
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError, UnansweredError
@@ -155,7 +156,7 @@ class Broker:
         node = self.serving_node()
         api = self.cluster.management(node)
         path = quote(name, safe="")
-        api.put(f"/api/vhosts/{path}")
+        api.put(f"/api/vhosts/{path}", limit_s=LARGE_LIMIT_S)
         everything = {"configure": ".*", "write": ".*", "read": ".*"}
         api.put(f"/api/permissions/{path}/{quote(self.cluster.username, safe='')}", everything)
         question = expressions.vhost_alive_everywhere(name)

@@ -111,10 +111,10 @@ class Http(Protocol):
     def get(self, path: str) -> Any:
         """Return what the API answers for a path such as `/api/overview`."""
 
-    def put(self, path: str, body: object = None) -> Any:
+    def put(self, path: str, body: object = None, *, limit_s: float | None = None) -> Any:
         """Create or change something."""
 
-    def post(self, path: str, body: object = None) -> Any:
+    def post(self, path: str, body: object = None, *, limit_s: float | None = None) -> Any:
         """Post something."""
 
     def delete(self, path: str) -> Any:

@@ -40,13 +40,13 @@ class AnyNode:
         """Return what the API answers."""
         return self._ask(lambda api: api.get(path))
 
-    def put(self, path: str, body: object = None) -> Any:
+    def put(self, path: str, body: object = None, *, limit_s: float | None = None) -> Any:
         """Create or change something."""
-        return self._ask(lambda api: api.put(path, body))
+        return self._ask(lambda api: api.put(path, body, limit_s=limit_s))
 
-    def post(self, path: str, body: object = None) -> Any:
+    def post(self, path: str, body: object = None, *, limit_s: float | None = None) -> Any:
         """Post something."""
-        return self._ask(lambda api: api.post(path, body))
+        return self._ask(lambda api: api.post(path, body, limit_s=limit_s))
 
     def delete(self, path: str, *, limit_s: float | None = None) -> Any:
         """Delete something."""

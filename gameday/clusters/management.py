@@ -12,6 +12,8 @@ import requests
 from gameday.errors import HarnessError
 
 CONNECT_LIMIT_S = 2.0
+LARGE_LIMIT_S = 60.0
+"""For what every node has a part in, such as a virtual host: on a busy machine it takes long."""
 
 
 class ManagementError(HarnessError):
@@ -46,13 +48,13 @@ class Management:
         """Return what the API answers for a path such as `/api/overview`."""
         return self._call("GET", path)
 
-    def put(self, path: str, body: object = None) -> Any:
-        """Create or change something."""
-        return self._call("PUT", path, {} if body is None else body)
+    def put(self, path: str, body: object = None, *, limit_s: float | None = None) -> Any:
+        """Create or change something; what is large may take longer than other calls."""
+        return self._call("PUT", path, {} if body is None else body, limit_s=limit_s)
 
-    def post(self, path: str, body: object = None) -> Any:
-        """Post something."""
-        return self._call("POST", path, {} if body is None else body)
+    def post(self, path: str, body: object = None, *, limit_s: float | None = None) -> Any:
+        """Post something; what is large may take longer than other calls."""
+        return self._call("POST", path, {} if body is None else body, limit_s=limit_s)
 
     def delete(self, path: str, *, limit_s: float | None = None) -> Any:
         """Delete something; what is large may take longer than other calls."""
