@@ -29,8 +29,8 @@ from gameday.contracts.model import Mix
 from gameday.history.ledger import LedgerWriter
 from gameday.traffic.consumer import Consumer
 from gameday.traffic.lanes import Manners
-from gameday.traffic.link import Target
 from gameday.traffic.messages import Route, Sequences, Source
+from gameday.traffic.purpose import Target
 from gameday.traffic.sender import Sender
 from gameday.traffic.settling import Tools
 from gameday.traffic.validation import validator

@@ -13,8 +13,9 @@ from chaos.fault import Single, Site
 from chaos.operators import found
 from chaos.revert import Revert, Seen
 from gameday.clusters import declared
-from gameday.clusters.connections import connections, count_named
+from gameday.clusters.connections import connections, count_named, running
 from gameday.clusters.declared import path_of
+from gameday.clusters.held import held
 from gameday.errors import HarnessError
 
 
@@ -68,17 +69,21 @@ class RenewPassword(Single):
     def observe(self, site: Site) -> Seen:
         """Every node has another hash, none of the old connections stands, and new ones do.
 
-        How many stood and stand is evidence: among those that stood may be some of clients that
-        had given them up, and the broker did not know yet.
+        An old one that the broker still has, and of which this machine has no other end, is none
+        that stands: its client has gone, and the broker does not know yet. How many there were,
+        and how many stood before and stand now, is evidence.
         """
         values = undo.captured(site.journal, self.kind, site.episode)
         [(path, before)] = values["things"].items()
         known = declared.everywhere(site.cluster, path)
         changed = [node for node, user in known.items() if user and user != before]
-        left = undo.still_there(site.cluster, values["connections"])
-        had, have = values["had"], _serving(site)
-        yes = set(changed) == set(site.cluster.nodes) and not left and have > 0
-        return Seen(yes, {"changed_on": changed, "old": len(left), "had": had, "have": have})
+        left = running(site.cluster, values["connections"])
+        old = len(held(site.cluster, left))
+        abandoned = sum(map(len, left.values())) - old
+        had, have = values["had"], _serving(site) - abandoned
+        yes = set(changed) == set(site.cluster.nodes) and not old and have > 0
+        seen = {"changed_on": changed, "old": old, "abandoned": abandoned, "had": had, "have": have}
+        return Seen(yes, seen)
 
 
 def _serving(site: Site) -> int:

@@ -25,7 +25,7 @@ from gameday.clusters.local import LocalCluster
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.errors import HarnessError
 from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS, NO_DEAD_LETTERS, TRANSIENT
-from gameday.traffic.link import Target
+from gameday.traffic.purpose import Target
 from scenarios.crew import Crew, Member, start_drain
 from scenarios.harming import HARMS, NEEDS, Harm, OfControl, strikes
 from scenarios.switchboard import Switchboard

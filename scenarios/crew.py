@@ -16,7 +16,7 @@ from chaos.journal import Journal
 from gameday.clusters.wait import wait_until
 from gameday.contracts.model import Consumer, Contract
 from gameday.errors import HarnessError
-from gameday.traffic.link import Target
+from gameday.traffic.purpose import Target
 
 ROOT = Path(__file__).parents[1]
 LOADTESTS = ROOT / "loadtests"

@@ -23,7 +23,7 @@ from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
 from gameday.contracts.model import Contract
 from gameday.contracts.variables import Value
-from gameday.traffic.link import Target
+from gameday.traffic.purpose import Target
 from scenarios.allowed import Allowed, file_of, owned_hosts
 from scenarios.crew import ONE_CONSUMER, ONE_PRODUCER
 from scenarios.lacks import lacks

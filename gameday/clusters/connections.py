@@ -76,9 +76,14 @@ def close_connections(
 
 def still_there(cluster: ControlledCluster, known: Mapping[str, Iterable[str]]) -> list[str]:
     """Return those of the connections, by node, that serve: one that waits for its end does not."""
-    found = []
+    return [f"{node} {pid}" for node, pids in running(cluster, known).items() for pid in pids]
+
+
+def running(cluster: ControlledCluster, known: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Return, for each node, the processes of those of the connections that serve."""
+    found = {}
     for node, pids in known.items():
         listed = ",".join(f'list_to_pid("{pid}")' for pid in pids)
         alive = TEXTS.format(pids=RUNNING.format(pids=listed))
-        found += [f"{node} {pid}" for pid in json.loads(cluster.evaluate(node, alive))]
+        found[node] = json.loads(cluster.evaluate(node, alive))
     return found

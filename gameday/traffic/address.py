@@ -16,7 +16,7 @@ from pika.exceptions import AMQPError
 
 from gameday import secured
 from gameday.errors import UsageError
-from gameday.traffic.link import Target
+from gameday.traffic.purpose import Target
 
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/%2f"
 CURRENT = "current.json"

@@ -18,7 +18,8 @@ from gameday.contracts import model
 from gameday.history.records import Kind, Result
 from gameday.traffic.deliveries import Delivery, Reader
 from gameday.traffic.handler import Handler
-from gameday.traffic.link import Link, Purpose
+from gameday.traffic.link import Link
+from gameday.traffic.purpose import Purpose
 from gameday.traffic.settling import Served, Settler, Tools
 
 if TYPE_CHECKING:

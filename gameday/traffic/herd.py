@@ -12,7 +12,8 @@ from pathlib import Path
 import gevent
 
 from gameday.traffic.crash import end_on_defects
-from gameday.traffic.link import Link, Purpose
+from gameday.traffic.link import Link
+from gameday.traffic.purpose import Purpose
 from gameday.traffic.session import open_session, targets_from_environment
 from gameday.traffic.wire import SOCKET_NAME, Wire
 

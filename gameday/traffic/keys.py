@@ -14,10 +14,13 @@ class Keys:
 
     def __init__(self) -> None:
         self._password: str | None = None
+        self.number = 0
+        """Which one counts, from the first on: a connection that was opened by another is old."""
 
     def renew(self, password: str | None) -> None:
         """Take a new password for every connection that is opened from now on; none: the first."""
         self._password = password
+        self.number += 1
 
     def apply(self, parameters: Any) -> None:
         """Give a connection's parameters the password that counts."""

@@ -5,7 +5,6 @@ and hand the rest to greenlets. A publisher and a consumer never share a link.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import monotonic_ns
 from typing import Any
 
@@ -13,14 +12,12 @@ import gevent
 from gevent.event import Event
 from pika.adapters.gevent_connection import GeventConnection
 
-from gameday import secured
-from gameday.contracts.parts import Topology
 from gameday.history.ledger import LedgerWriter
 from gameday.history.records import Kind
 from gameday.traffic.closing import abort, reply_code
-from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.declaring import Declaring
 from gameday.traffic.keys import KEYS
+from gameday.traffic.purpose import Purpose, Target, parameters
 from gameday.traffic.tolerant import tolerate_cancelled, tolerate_pika
 
 tolerate_pika()
@@ -31,26 +28,6 @@ BALANCER = "balancer"
 """The node that a client believes to be connected to, where it knows a balancer alone."""
 STOOD_S = 5.0
 """A connection that stood for less (a queue that refuses its consumer) is not opened at once."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A node's name and the AMQP address under which clients reach it."""
-
-    node: str
-    url: str
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """What a link is for, as it stands in the ledger's names, and what it declares on opening."""
-
-    role: str
-    client: str
-    heartbeat_s: int = 60
-    details: tuple[tuple[str, Any], ...] = ()
-    comeback: Comeback = FOR_EVER
-    declares: Topology | None = None
 
 
 class Link:
@@ -85,6 +62,7 @@ class Link:
         self._stopped = False
         self._unsent: list[bytes] = []
         self._is_recorded = False
+        self._key = 0
         self._declaring: Declaring | None = None
         self._settled = Event()
         self._asked = Event()
@@ -109,6 +87,11 @@ class Link:
         """Whether it stands on the node that it was given first; none is given by a balancer."""
         home = self._targets[self._home % len(self._targets)].node
         return self.is_open and self.node == home != BALANCER
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether another password counts than when it logged in."""
+        return self._key != KEYS.number
 
     def go_home(self) -> None:
         """Close in good order, and open on the node that it was given first."""
@@ -159,6 +142,9 @@ class Link:
                 if monotonic_ns() / 1e9 - begun_s > STOOD_S:
                     pauses = 0
                     continue
+            elif self.is_outdated:
+                self._next -= 1  # No failure of the node's: the same one, with the new password.
+                continue
             else:
                 failed += 1
                 self._note_failure(failed, last=failed == comeback.attempts)
@@ -188,8 +174,9 @@ class Link:
         opened = Event()
         self._settled.clear()
         self.node = target.node
+        self._key = KEYS.number
         connection = GeventConnection(
-            self._parameters(target),
+            parameters(target, self.purpose),
             on_open_callback=lambda c: c.channel(on_open_callback=self._channel_opened(c, opened)),
             on_open_error_callback=lambda *_: opened.set(),
             on_close_callback=lambda c, reason: self._closed(c, reason, opened),
@@ -200,16 +187,6 @@ class Link:
         if not self.is_open:
             abort(connection)
         return self.is_open
-
-    def _parameters(self, target: Target) -> Any:
-        parameters = secured.parameters(target.url)
-        KEYS.apply(parameters)
-        parameters.heartbeat = self.purpose.heartbeat_s
-        parameters.socket_timeout = self.purpose.comeback.timeout_s
-        parameters.stack_timeout = self.purpose.comeback.timeout_s
-        parameters.connection_attempts = 1
-        parameters.client_properties = {"connection_name": self.purpose.client}
-        return parameters
 
     def _channel_opened(self, connection: Any, opened: Event) -> Callable[[Any], None]:
         def note(channel: Any) -> None:
@@ -232,10 +209,16 @@ class Link:
         return note
 
     def _ready(self, connection: Any, opened: Event) -> None:
-        """Let the client work: everything that it uses is there."""
+        """Let the client work: everything that it uses is there.
+
+        Unless the password was renewed while it logged in: it would stand on the old one then.
+        """
         if connection is not self.connection or self._stopped:
             return
         self._declaring = None
+        if self.is_outdated:
+            connection.close()
+            return
         self.is_open, self.is_blocked = True, False
         opened.set()
         self._on_open(self)

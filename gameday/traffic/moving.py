@@ -9,6 +9,8 @@ from gameday.traffic.link import Link
 
 LEAVE_WITHIN_S = 5.0
 BACK_WITHIN_S = 3.0
+RENEW_WITHIN_S = 15.0
+"""Longer than any contract waits for a confirm: then nothing is pending, and all are renewed."""
 LOOK_EVERY_S = 0.01
 
 
@@ -23,18 +25,21 @@ def go_home(lanes: Mapping[Link, Lane]) -> None:
 def renew_all(lanes: Mapping[Link, Lane]) -> None:
     """Open each connection anew, the next one when the one before is back."""
     for link, lane in lanes.items():
-        if not link.is_open or lane.leaving:
+        with gevent.Timeout(LEAVE_WITHIN_S + BACK_WITHIN_S, False):
+            while lane.leaving:  # On its way home: what it opens there is new.
+                gevent.sleep(LOOK_EVERY_S)
+        if not link.is_open or not link.is_outdated:
             continue
         lane.leaving = True
-        leave(link, lane)
+        leave(link, lane, RENEW_WITHIN_S)
         with gevent.Timeout(BACK_WITHIN_S, False):
             while not link.is_open:
                 gevent.sleep(LOOK_EVERY_S)
 
 
-def leave(link: Link, lane: Lane) -> None:
+def leave(link: Link, lane: Lane, within_s: float = LEAVE_WITHIN_S) -> None:
     """Close a connection and open it again; one that still waits for a confirm stays."""
-    with gevent.Timeout(LEAVE_WITHIN_S, False):
+    with gevent.Timeout(within_s, False):
         while lane.pending:
             gevent.sleep(LOOK_EVERY_S)
     if not lane.pending:

@@ -27,10 +27,11 @@ from gameday.traffic.lanes import (
     settled,
     unanswered_since,
 )
-from gameday.traffic.link import Link, Purpose, Target
+from gameday.traffic.link import Link
 from gameday.traffic.messages import Outgoing
 from gameday.traffic.moving import go_home, renew_all
 from gameday.traffic.naming import Naming
+from gameday.traffic.purpose import Purpose, Target
 
 SUSPECT_FOR_NS = 10_000_000_000
 SCAN_EVERY_S = 0.05

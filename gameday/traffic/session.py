@@ -26,9 +26,9 @@ from gameday.traffic.effects import EffectStore
 from gameday.traffic.emitting import Emitter
 from gameday.traffic.eventbus import EventBus
 from gameday.traffic.lanes import Manners
-from gameday.traffic.link import Target
 from gameday.traffic.messages import Blend, Route, Sequences, Source
 from gameday.traffic.publisher import Front, Publisher
+from gameday.traffic.purpose import Target
 from gameday.traffic.sender import Sender
 from gameday.traffic.service_log import ServiceLog
 from gameday.traffic.settling import Tools

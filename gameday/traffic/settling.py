@@ -21,8 +21,9 @@ from gameday.traffic.emitting import Emitter
 from gameday.traffic.frames import ack, integer_entry
 from gameday.traffic.handler import Handler
 from gameday.traffic.identity import Identity
-from gameday.traffic.link import Link, Target
+from gameday.traffic.link import Link
 from gameday.traffic.messages import Outgoing, Route
+from gameday.traffic.purpose import Target
 from gameday.traffic.sender import Sender
 from gameday.traffic.states import StateStore
 from gameday.traffic.validation import Validate

@@ -29,8 +29,8 @@ from gameday.traffic.consumer import Consumer
 from gameday.traffic.crash import end_on_defects
 from gameday.traffic.identity import PERMANENT
 from gameday.traffic.lanes import Manners
-from gameday.traffic.link import Target
 from gameday.traffic.messages import Outgoing, Route, Sequences
+from gameday.traffic.purpose import Target
 from gameday.traffic.sender import Sender
 from gameday.traffic.session import open_ledger, targets_from_environment
 from gameday.traffic.settling import Tools

@@ -15,7 +15,7 @@ from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import Release
 from gameday.contracts.model import Contract
 from gameday.history.sides import node_of
-from gameday.traffic.link import Target
+from gameday.traffic.purpose import Target
 from scenarios.crew import Crew
 from scenarios.screen import Screen
 from scenarios.settings import broker_settings

@@ -15,6 +15,8 @@ from chaos.renewing import RenewPassword
 from chaos.traffic import NoTraffic
 from gameday.clusters.broker import clients_user
 from gameday.clusters.connections import connections
+from gameday.clusters.held import held
+from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 pytestmark = pytest.mark.live
@@ -82,7 +84,7 @@ def test_everybody_logs_in_anew_and_back_again(own: Site, clients: Clients) -> N
     assert all(each.is_open for each in clients.standing)
     assert sum(map(len, connections(own.cluster, own.vhost).values())) == 2
     seen = evidence(site, "observed")
-    assert (seen["old"], seen["had"], seen["have"]) == (0, 2, 2)
+    assert (seen["old"], seen["abandoned"], seen["had"], seen["have"]) == (0, 0, 2, 2)
     text = site.journal.path.read_text()
     assert FIRST not in text
     assert new not in text
@@ -95,6 +97,17 @@ def test_whoever_has_the_journal_gives_the_first_one_back(own: Site, clients: Cl
     undone_by_another(RenewPassword(), site)
 
     assert not clients.is_refused(FIRST)
+
+
+def test_whoever_holds_one_is_known_and_nobody_else(own: Site, clients: Clients) -> None:
+    """What stands is held by somebody; what its client has closed is not."""
+    stand = connections(own.cluster, own.vhost)
+    names = {f"{node} {pid}" for node, pids in stand.items() for pid in pids}
+
+    assert len(names) == 2
+    assert set(held(own.cluster, stand)) == names
+    clients.standing[0].close()
+    wait_until(lambda: len(held(own.cluster, stand)) == 1, 10, "who closed holds none")
 
 
 def test_nobody_is_told_where_nobody_is(own: Site) -> None:

@@ -13,7 +13,8 @@ from gameday.clusters.local import LocalCluster
 from gameday.contracts.parts import Topology
 from gameday.contracts.topology import difference
 from gameday.history.records import Kind
-from gameday.traffic.link import Link, Purpose
+from gameday.traffic.link import Link
+from gameday.traffic.purpose import Purpose
 from scenarios.prepare import read_topology
 
 CLIENTS = 50

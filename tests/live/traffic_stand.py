@@ -26,8 +26,8 @@ from gameday.history.records import Kind
 from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.declaration import declare
 from gameday.traffic.lanes import Manners
-from gameday.traffic.link import Target
 from gameday.traffic.messages import Outgoing, Route
+from gameday.traffic.purpose import Target
 from gameday.traffic.sender import Sender
 from gameday.traffic.session import Session, open_session
 from scenarios.switchboard import Switchboard

@@ -7,7 +7,7 @@ import pytest
 
 from chaos.journal import FILE_NAME, Journal
 from gameday.contracts.load import load_contract
-from gameday.traffic.link import Target
+from gameday.traffic.purpose import Target
 from gameday.traffic.session import targets_of
 from scenarios.crew import ONE_CONSUMER, ONE_PRODUCER, Crew
 

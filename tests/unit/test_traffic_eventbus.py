@@ -17,8 +17,8 @@ from gameday.history.ledger import LedgerWriter, read_ledger
 from gameday.history.records import COUNT_MAX, Kind
 from gameday.traffic.eventbus import AT_ONCE, IN_VAIN, EventBus
 from gameday.traffic.lanes import Manners
-from gameday.traffic.link import Target
 from gameday.traffic.messages import Outgoing, Route
+from gameday.traffic.purpose import Target
 from gameday.traffic.sender import Sender
 from gameday.traffic.service_log import ServiceLog
 

@@ -13,8 +13,8 @@ from gameday.history.ledger import LedgerWriter, read_ledger
 from gameday.history.records import Flag, Kind, unpack_attempt
 from gameday.traffic.comeback import Comeback
 from gameday.traffic.lanes import Manners
-from gameday.traffic.link import Target
 from gameday.traffic.messages import Outgoing, Route
+from gameday.traffic.purpose import Target
 from gameday.traffic.sender import Sender
 
 MANNERS = Manners("test", pool=2, attempts=3, backoff_ms=60, backoff_factor=2)
