@@ -79,6 +79,7 @@ def record_of(folder: Path) -> dict[str, Any]:
         "broker": manifest["cluster"]["version"],
         "alternative": manifest["alternative"],
         "settings": manifest["broker_settings"],
+        "tls": "tls" in manifest["cluster"]["powers"],
         "seed": manifest["seed"],
         "date": manifest["run"][:8],
         "decision": verdict["decision"],
@@ -144,7 +145,8 @@ def _overview(recorded: Mapping[str, Any]) -> Iterator[str]:
 
 def _design(each: Mapping[str, Any]) -> str:
     stock = ", stock settings" if each["settings"] == "stock" else ""
-    return (f"`{each['alternative']}`" if each["alternative"] else "its own") + stock
+    by_tls = ", by TLS" if each.get("tls") else ""
+    return (f"`{each['alternative']}`" if each["alternative"] else "its own") + stock + by_tls
 
 
 def _system(
@@ -198,16 +200,17 @@ def keep_network(recorded: dict[str, Any], folder: Path) -> None:
 
 
 def keep(recorded: dict[str, Any], each: dict[str, Any]) -> None:
-    """Let a run take the place of the one of the same system, design, settings and broker."""
-    same = ("broker", "alternative", "settings")
-    others = [
-        run
-        for run in recorded.get(each["system"], [])
-        if any(run[key] != each[key] for key in same)
-    ]
-    recorded[each["system"]] = sorted(
-        [*others, each], key=lambda run: (run["broker"], run["alternative"] or "", run["settings"])
-    )
+    """Let a run take the place of the one of the same system, design, settings and broker.
+
+    One by TLS stands beside those without: it judges more rows, and costs the machine more.
+    """
+    others = [run for run in recorded.get(each["system"], []) if _like(run) != _like(each)]
+    recorded[each["system"]] = sorted([*others, each], key=_like)
+
+
+def _like(run: Mapping[str, Any]) -> tuple[str, str, str, bool]:
+    """Return what a run shares with those whose place it takes."""
+    return run["broker"], run["alternative"] or "", run["settings"], bool(run.get("tls"))
 
 
 def main(folders: list[str]) -> None:

@@ -42,7 +42,8 @@ def test_a_run_takes_the_place_of_its_like() -> None:
     first = {"system": "s", "broker": "3", "alternative": None, "settings": "tuned", "seed": 1}
     other = {**first, "alternative": "a"}
     recorded: dict[str, list[dict[str, object]]] = {}
-    for each in (first, other, {**first, "seed": 2}):
+    for each in (first, other, {**first, "tls": True, "seed": 3}, {**first, "seed": 2}):
         keep(recorded, each)
 
-    assert [(each["alternative"], each["seed"]) for each in recorded["s"]] == [(None, 2), ("a", 1)]
+    kept = [(each["alternative"], each["seed"]) for each in recorded["s"]]
+    assert kept == [(None, 2), (None, 3), ("a", 1)], "by TLS it is another run"
