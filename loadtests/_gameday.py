@@ -229,12 +229,8 @@ def _spawn_all(environment: Environment, **_: Any) -> None:
 
 
 def _set_clock(**_: Any) -> None:
-    """Let Locust's run time count from now, not from before its files were loaded.
-
-    A timer counts from the loop's own time, which stood still meanwhile: on a busy machine these
-    seconds would be taken off the run, and a short one would end before it began.
-    """
-    gevent.get_hub().loop.update_now()
+    """Let Locust's run time count from now: on a busy machine loading its files takes seconds."""
+    gevent.get_hub().loop.update_now()  # It stood still meanwhile, and timers start from it.
 
 
 def _begin(environment: Environment, **_: Any) -> None:
