@@ -54,7 +54,8 @@ def _row(those: list[Night]) -> Row:
         if {night.requirements.get(name) for night in those} - {"pass", "not_tested", None}
     )
     return Row(
-        name=f"{newest.system} {newest.suite}, {newest.design}, RabbitMQ {newest.broker}{settings}",
+        name=f"{newest.system} {newest.suite}, {newest.design}, RabbitMQ {newest.broker}{settings}"
+        f"{newest.where}",
         marks=tuple(_mark(night) for night in those), newest=newest,
         go=sum(night.decision == "GO" for night in those), nights=len(those), requirements=uneven,
     )  # fmt: skip

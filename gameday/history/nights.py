@@ -1,8 +1,8 @@
 """Verdicts of many nights: one line a run in a file of JSON Lines, and what broke after a streak.
 
-A *series* is what can be compared from night to night: one system, suite, design, broker version
-and settings. A *regression* is something that held for at least three nights of a series in a row,
-the whole decision or one requirement, and does not hold in the newest.
+A *series* is what can be compared from night to night: one system, suite, design, broker version,
+settings and kind of cluster. A *regression* is something that held for at least three nights of a
+series in a row, the whole decision or one requirement, and does not hold in the newest.
 """
 
 import json
@@ -18,8 +18,8 @@ STREAK = 3
 
 OWN = "its own"
 
-Series = tuple[str, str, str, str, str]
-"""System, suite, design, broker version, broker settings."""
+Series = tuple[str, str, str, str, str, str]
+"""System, suite, design, broker version, broker settings, kind of cluster."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,18 @@ class Night:
     git: str
     reason: str
     requirements: Mapping[str, str]
+    cluster: str = "local"
+    """The kind of cluster; the first nights of a file do not say it, and were local."""
 
     @property
     def series(self) -> Series:
         """What it is compared with."""
-        return (self.system, self.suite, self.design, self.broker, self.settings)
+        return (self.system, self.suite, self.design, self.broker, self.settings, self.cluster)
+
+    @property
+    def where(self) -> str:
+        """What is said of its cluster, where that was not a local one."""
+        return "" if self.cluster == "local" else f", {self.cluster}"
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,9 @@ class Regression:
         """Name it in a sentence."""
         night = self.night
         return (
-            f"{night.system} {night.suite} ({night.design}, RabbitMQ {night.broker}): {self.what} "
-            f"in {night.run}, after {self.held} nights in a row that it held (since {self.since})"
+            f"{night.system} {night.suite} ({night.design}, RabbitMQ {night.broker}{night.where}): "
+            f"{self.what} in {night.run}, after {self.held} nights in a row that it held "
+            f"(since {self.since})"
         )
 
 
@@ -75,6 +83,7 @@ def night_of(folder: Path) -> Night:
             broker=manifest["cluster"]["version"], settings=manifest["broker_settings"],
             decision=verdict["decision"], passed=verdict["passed"], claimed=verdict["claimed"],
             git=manifest["git"], reason=verdict["reason"], requirements=verdict["requirements"],
+            cluster=manifest["cluster"]["kind"],
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise UsageError(

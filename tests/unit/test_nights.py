@@ -73,6 +73,15 @@ def test_another_version_has_a_streak_of_its_own() -> None:
     assert len(by_series([*nights("GO"), new])) == 2
 
 
+def test_containers_have_a_streak_of_their_own() -> None:
+    """A first night in containers breaks nothing, and says where it was; an old line was local."""
+    new = replace(nights("NO-GO", cluster="compose")[0], run="new", at="2030-02-01T00:00:00+00:00")
+    both = [*nights("GO", "GO", "GO"), new]
+
+    assert regressions(both) == []
+    assert [row.name.endswith("RabbitMQ 3.10.8, compose") for row in rows(both)] == [True, False]
+
+
 def test_a_run_is_kept_once(tmp_path: Path) -> None:
     """Adding the same run again changes nothing; the file is read back as it was written."""
     path = tmp_path / "nights.jsonl"
