@@ -132,7 +132,7 @@ POWERS: dict[str, str | None] = {
     "client_toxic": "client_link",
     "kill_client": None,
     "signal_client": None,
-    "swallow_then_close": "client_link",
+    "swallow_then_close": "spare_door",
     "poison": None,
     "remove_binding": "operate",
     "delete_queue": "operate",

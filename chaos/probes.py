@@ -167,7 +167,9 @@ def toxics_on(cluster: Target, proxies: Collection[str]) -> list[str]:
 def greet(address: Address, within_s: float = DIAL_WITHIN_S) -> str:
     """Greet an AMQP port: `answered`, `timeout` when it swallows, `refused` or `closed`."""
     try:
-        dialling = secured.dial(address.host, address.port, within_s, address.authority)
+        dialling = secured.dial(
+            address.host, address.port, within_s, address.authority, address.name
+        )
         with dialling as dialled:
             dialled.settimeout(within_s)
             dialled.sendall(AMQP_GREETING)

@@ -15,12 +15,12 @@ from chaos import runs, steps
 from chaos.journal import FILE_NAME, Journal, read
 from chaos.revert import TROUBLE, Target
 from chaos.runs import RunRecord
-from gameday.clusters import commanded, compose_record, redis_record, residue
+from gameday.clusters import commanded, compose_record, redis_record, residue, spare_record
 from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.commanded_facts import drop_left
 from gameday.clusters.commanding import end_noted
 from gameday.clusters.found import AnyRecord, cluster_at, end_cluster, open_cluster
-from gameday.clusters.residue import remove_cluster
+from gameday.clusters.residue import Record, remove_cluster
 from gameday.errors import HarnessError
 
 SIDE_FILE = "journal.rescue.jsonl"
@@ -83,7 +83,11 @@ def revert_all(record: RunRecord, reason: str, by: str, done: Rescue) -> None:
     journal = rescue_journal(record.folder, reason, by)
     attached = commanded.load(record.folder)
     if attached is not None:
-        _revert_by_commands(attached, faults, journal, by, done)
+        at_doors = () if record.is_running else tuple(filter(_at_spare_door, faults))
+        for opened in reversed(at_doors):  # The doors end with their run.
+            _without_cluster(opened, journal, by, done)
+        others = tuple(opened for opened in faults if opened not in at_doors)
+        _revert_by_commands(attached, others, journal, by, done)
         return
     found = cluster_of(record)
     if found is None or ends_with_run(record, found):
@@ -122,6 +126,11 @@ def _revert_by_commands(
     journal.close()
 
 
+def _at_spare_door(opened: steps.Open) -> bool:
+    """Whether a fault struck a door of ours before somebody's cluster."""
+    return opened.revert.kind == "mend_doors"
+
+
 def _verify(opened: steps.Open, cluster: Target, journal: Journal, by: str, done: Rescue) -> None:
     """Observe that a fault healed, and say so."""
     healed = steps.verify(opened, cluster, journal, by=by)
@@ -151,10 +160,13 @@ def end_remains(record: RunRecord, done: Rescue) -> None:
     for cluster in clusters:
         if ends_with_run(record, cluster) and end_cluster(cluster):
             done.say(f"ended the cluster of run {record.run}, ports from {cluster.ports.base}.")
-    for server in redis_record.recorded(record.state_dir):
-        if server.owner == record.runner and not server.kept and not record.is_running:
-            remove_cluster(server)
-            done.say(f"ended {server.title}, of run {record.run}.")
+    beside: list[Record] = [
+        *redis_record.recorded(record.state_dir), *spare_record.recorded(record.state_dir)
+    ]  # fmt: skip
+    for each in beside:
+        if each.owner == record.runner and not each.kept and not record.is_running:
+            remove_cluster(each)
+            done.say(f"ended {each.title}, of run {record.run}.")
 
 
 def rescue(record: RunRecord, reason: str, by: str) -> Rescue:

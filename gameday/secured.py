@@ -88,9 +88,10 @@ def for_aio_pika(url: str) -> dict[str, Any]:
     return {"url": place.geturl(), "ssl_context": trusting(ours.get(AUTHORITY))}
 
 
-def query(authority: str) -> str:
-    """Return the part of a URL that names the authority."""
-    return "?" + urlencode({AUTHORITY: authority, VERIFY: "verify_peer"}, safe="/")
+def query(authority: str, name: str | None = None) -> str:
+    """Return the part of a URL that names the authority and, if it is not the host, the server."""
+    named = {NAME: name} if name else {}
+    return "?" + urlencode({AUTHORITY: authority, VERIFY: "verify_peer", **named}, safe="/")
 
 
 def _parted(url: str) -> tuple[SplitResult, dict[str, str]]:

@@ -21,9 +21,11 @@ from gameday.clusters import commanding
 from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.cluster import ALL_POWERS
 from gameday.clusters.cluster_file import ClusterFile, read_file
-from gameday.clusters.commanded import CommandedCluster, address_of
+from gameday.clusters.commanded import CommandedCluster
 from gameday.clusters.compose import ComposeCluster
+from gameday.clusters.filling import address_of
 from gameday.clusters.local import LocalCluster
+from gameday.clusters.spare_doors import POWER
 from gameday.clusters.templates import Ready
 from gameday.contracts.model import Contract
 from gameday.errors import HarnessError, PrepareError, UsageError
@@ -93,7 +95,7 @@ def allowed(contract: Contract, options: Options, file: ClusterFile) -> Allowed:
         raise UsageError(f"{where}: {left_out[0][0]}: {left_out[0][1]}")
     _refuse_strangers(played, nodes, options.plan)
     plan = whole if options.plan else Plan(seed=options.seed, episodes=lay_out(played))
-    powers = {POWERS[kind] for kind in POWERS if _able(kind, given)} - reasons.keys()
+    powers = {POWER, *(POWERS[kind] for kind in POWERS if _able(kind, given))} - reasons.keys()
     for power in ALL_POWERS - powers:
         reasons.setdefault(power, _lacks(power, given, name, options.system))
     return Allowed(plan, tuple(left_out), frozenset(str(p) for p in powers if p), reasons)

@@ -14,7 +14,7 @@ from rich.console import Console
 from chaos.plan import Entry
 from chaos.proofs import HEALED, PROOFS, peers_of, struck_nodes, template_of
 from gameday.clusters.cluster_file import ClusterFile
-from gameday.clusters.commanded import commands_of
+from gameday.clusters.filling import commands_of
 from gameday.clusters.templates import Ready
 from gameday.errors import UsageError
 from scenarios.allowed import Allowed, allowed, file_of
@@ -47,6 +47,7 @@ def lines(options: Options, file: ClusterFile, found: Allowed, folder: Path) -> 
     yield f"{options.system}, on the cluster {file.cluster} ({', '.join(nodes)}); nothing is run."
     yield "Every revert below would first be run once on every node, while nothing is broken."
     yield "Load, queues and what is read of them stay in virtual hosts chaos-…, which are deleted."
+    yield "One unsafe client comes by a proxy on this machine, which swallows what it sends."
     for episode in found.plan.episodes:
         yield ""
         yield f"{episode.name}, {episode.at_s:g} s after the baseline, for {episode.lasts_s:g} s"

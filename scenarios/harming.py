@@ -38,7 +38,7 @@ NEEDS: dict[str, str | None] = {
     AUTOMATIC_ACK: None,
     NO_DEAD_LETTERS: None,
     TRANSIENT: "kill_node",
-    NO_CONFIRMS: "client_link",
+    NO_CONFIRMS: "spare_door",
     NOT_MANDATORY: "operate",
     REFUSED: "operate",
     DROP_HEAD: "operate",

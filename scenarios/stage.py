@@ -21,6 +21,7 @@ from gameday.clusters.compose import ComposeCluster, start_composed
 from gameday.clusters.compose_images import find_images
 from gameday.clusters.local import LocalCluster, start_local
 from gameday.clusters.release import find_release
+from gameday.clusters.spare_doors import open_doors
 from gameday.contracts.model import Contract
 from gameday.contracts.variables import Value
 from gameday.traffic.purpose import Target
@@ -170,7 +171,10 @@ def _commanded(
         allow(node.management, owned)
     assert options.cluster_file is not None
     found = attach_by_file(file, options.cluster_file, folder)
-    cluster = replace(found, vhosts=(vhost, f"{vhost}-controls", links_vhost(vhost)))
+    doors = open_doors(state_dir, {node: found.addresses(node).client for node in found.nodes})
+    stack.callback(doors.close)
+    vhosts = (vhost, f"{vhost}-controls", links_vhost(vhost))
+    cluster = replace(found, vhosts=vhosts, spare=doors)
     cluster.save()
     broker = CommandedFacts(cluster)
     for each in cluster.vhosts:

@@ -36,6 +36,7 @@ ALL_POWERS = frozenset(
         "partition",
         "slow_link",
         "client_link",
+        "spare_door",
         "disk_alarm",
         "memory_alarm",
         "operate",
@@ -52,11 +53,15 @@ ALL_POWERS = frozenset(
 
 @dataclass(frozen=True)
 class Address:
-    """Where something listens; with `authority`, a file, by TLS to whom that vouches for."""
+    """Where something listens; with `authority`, a file, by TLS to whom that vouches for.
+
+    `name` is what his certificate calls him, where that is not the host that is dialled.
+    """
 
     host: str
     port: int
     authority: str | None = None
+    name: str | None = None
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -14,18 +14,18 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from gameday import secured
-from gameday.clusters import templates
 from gameday.clusters.attached import AttachedCluster
 from gameday.clusters.cluster import Address, Door, NodeAddresses
-from gameday.clusters.cluster_file import AMQP_PORTS, ClusterFile, Node, commands
+from gameday.clusters.cluster_file import ClusterFile
 from gameday.clusters.commanding import NOTE, run_all
+from gameday.clusters.filling import NO_VALUES, address_of, commands_of
 from gameday.clusters.management import Management
 from gameday.clusters.record import replace as write
+from gameday.clusters.spare_doors import SPARE, BehindSpareDoors, SpareDoors, find_doors
 from gameday.clusters.templates import Ready
 from gameday.errors import HarnessError, UsageError
 
 FILE_NAME = "attached.json"
-NO_VALUES: Mapping[str, str] = {}
 
 POWERS: dict[str, str] = {
     "kill": "kill_node",
@@ -43,13 +43,15 @@ POWERS: dict[str, str] = {
 
 
 @dataclass(frozen=True, repr=False)
-class CommandedCluster(AttachedCluster):
+class CommandedCluster(BehindSpareDoors, AttachedCluster):
     """A running cluster and its owner's commands; relative files of theirs are in `folder`."""
 
     file: ClusterFile | None = None
     folder: Path = Path()
     run_folder: Path = Path()
     vhosts: tuple[str, ...] = ()
+    spare: SpareDoors | None = None
+    """Doors of ours before its nodes, where the run has opened some."""
 
     @property
     def own(self) -> ClusterFile:
@@ -75,10 +77,10 @@ class CommandedCluster(AttachedCluster):
 
     def amqp_url(self, node: str, vhost: str, door: Door = "clients") -> str:
         """Return the URL by which clients reach one node, credentials included."""
-        del door
+        where = self.door_address(node, door) if door == SPARE else self.addresses(node).client
         credentials = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
-        scheme, where = urlsplit(self.own.node(node).amqp).scheme, self.addresses(node).client
-        query = secured.query(where.authority) if where.authority else ""
+        scheme = urlsplit(self.own.node(node).amqp).scheme
+        query = secured.query(where.authority, where.name) if where.authority else ""
         return f"{scheme}://{credentials}@{where}/{quote(vhost, safe='')}{query}"
 
     def management_url(self, node: str) -> str:
@@ -132,64 +134,9 @@ class CommandedCluster(AttachedCluster):
             "folder": str(self.folder),
             "version": self.version,
             "vhosts": list(self.vhosts),
+            "doors": str(self.spare.record.folder) if self.spare else None,
         }
         write(self.run_folder / FILE_NAME, json.dumps(record, indent=2))
-
-
-def address_of(url: str) -> Address:
-    """Return where a URL of the file points."""
-    parts = urlsplit(url)
-    known = {**AMQP_PORTS, "http": 80, "https": 443}
-    return Address(parts.hostname or "", parts.port or known[parts.scheme])
-
-
-def commands_of(
-    file: ClusterFile,
-    folder: Path,
-    template: str,
-    way: str,
-    node: str,
-    peers: Sequence[str] = (),
-    values: Mapping[str, str] = NO_VALUES,
-) -> tuple[Ready, ...]:
-    """Return a template's commands with everything filled in."""
-    found = file.faults.given()[template]
-    within_s = found.apply_within_s if way == "apply" else found.revert_within_s
-    own = {**_values(file.node(node)), **values}
-    made: list[Ready] = []
-    for each in commands(getattr(found, way)):
-        names = templates.names_in(templates.text_of(each.run, each.input, folder))
-        about = peers if any(map(templates.is_of_one_peer, names)) else ("",)
-        for peer in about:
-            known = {**own, **_of_all(file, peers), **(_of(file.node(peer), peer) if peer else {})}
-            made.append(templates.ready(node, each.run, each.input, folder, known, within_s))
-    return tuple(made)
-
-
-def _values(node: Node) -> dict[str, str]:
-    """Return what the placeholders of a node's commands stand for."""
-    amqp = address_of(node.amqp)
-    return {
-        **node.values,
-        "node": node.name,
-        "erlang_name": node.erlang_name,
-        "amqp_host": amqp.host,
-        "amqp_port": str(amqp.port),
-        "management_host": address_of(node.management).host,
-    }
-
-
-def _of(node: Node, name: str) -> dict[str, str]:
-    """Return what the placeholders of one peer stand for."""
-    return {"peer": name, **{f"peer_{key}": each for key, each in _values(node).items()}}
-
-
-def _of_all(file: ClusterFile, peers: Sequence[str]) -> dict[str, str]:
-    """Return what the placeholders of all peers stand for: each one's, parted by commas."""
-    values = [_values(file.node(peer)) for peer in peers]
-    names = set.intersection(*(set(each) for each in values)) if values else set()
-    joined = {f"peers_{name}": ",".join(each[name] for each in values) for name in names}
-    return {"peers": ",".join(peers), **joined}
 
 
 def attach_by_file(file: ClusterFile, path: Path, run_folder: Path) -> CommandedCluster:
@@ -286,4 +233,5 @@ def load(run_folder: Path) -> CommandedCluster | None:
     values = json.loads(path.read_text(encoding="utf-8"))
     file = ClusterFile.model_validate_json(json.dumps(values["file"]))
     made = made_of(file, Path(values["folder"]), values["version"], run_folder)
-    return replace(made, vhosts=tuple(values["vhosts"]))
+    spare = find_doors(Path(values["doors"])) if values["doors"] else None
+    return replace(made, vhosts=tuple(values["vhosts"]), spare=spare)

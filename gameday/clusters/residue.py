@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gameday.clusters import clock, redis_record
+from gameday.clusters import clock, redis_record, spare_record
 from gameday.clusters.processes import ProcessRef, is_alive, send_signal, with_token
 from gameday.clusters.record import FILE_NAME, ClusterRecord, load_record
 from gameday.clusters.wait import NotYet, wait_until
@@ -59,6 +59,7 @@ def find_leftovers(state_dir: Path) -> list[Leftover]:
     """Return every cluster, Redis server and set of zones that nobody owns any more."""
     everything: list[Record] = [
         *recorded(state_dir), *redis_record.recorded(state_dir), *zones_record.recorded(state_dir),
+        *spare_record.recorded(state_dir),
     ]  # fmt: skip
     return [
         Leftover(record, tuple(with_token(record.token)))

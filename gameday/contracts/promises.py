@@ -86,6 +86,7 @@ Power = Literal[
     "partition",
     "slow_link",
     "client_link",
+    "spare_door",
     "disk_alarm",
     "memory_alarm",
     "operate",

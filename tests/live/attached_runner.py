@@ -2,11 +2,12 @@
 
     attached_runner.py FOLDER STATE_DIR CLUSTER_FILE EPISODE_JSON
 
-It knows the cluster by its owner's file alone, breaks what the episode says, and goes on when
-whoever started it closes its input.
+It knows the cluster by its owner's file alone, has doors of its own before it, breaks what the
+episode says, and goes on when whoever started it closes its input.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from chaos import runs
@@ -17,6 +18,7 @@ from chaos.plan import Episode
 from chaos.watchdog import guarded
 from gameday.clusters.cluster_file import read_file
 from gameday.clusters.commanded import attach_by_file
+from gameday.clusters.spare_doors import open_doors
 
 
 def main() -> None:
@@ -24,7 +26,9 @@ def main() -> None:
     folder, state_dir, file, episode_json = sys.argv[1:]
     episode = Episode.model_validate_json(episode_json)
     record = runs.begin(Path(folder).name, Path(folder), Path(state_dir), None)
-    cluster = attach_by_file(read_file(Path(file)), Path(file), record.folder)
+    found = attach_by_file(read_file(Path(file)), Path(file), record.folder)
+    doors = open_doors(record.state_dir, {n: found.addresses(n).client for n in found.nodes})
+    cluster = replace(found, spare=doors)
     cluster.save()
     with guarded(record):
         site = Site(
@@ -36,6 +40,7 @@ def main() -> None:
         with episode.fault().inject(site):
             (record.folder / "inside").touch()
             sys.stdin.read()
+    doors.close()
     runs.strike_off(record)
 
 

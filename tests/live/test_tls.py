@@ -28,6 +28,7 @@ from gameday.clusters.commanded_facts import CommandedFacts
 from gameday.clusters.handshakes import client_connections, try_doors
 from gameday.clusters.local import LocalCluster, load, local_cluster
 from gameday.clusters.management import ManagementError
+from gameday.clusters.spare_doors import open_doors
 from gameday.clusters.tls import folder_of
 from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
@@ -206,6 +207,31 @@ def test_a_cluster_file_names_the_authority(
     path.write_text(f"authority: {stranger}\n{text}")
     with pytest.raises(HarnessError, match="SSLError"):
         attach_by_file(read_file(path), path, tmp_path)
+
+
+def test_a_spare_door_leads_to_the_node_under_the_node_s_own_name(
+    pair: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes by it dials this machine, asks for the owner's host, and believes no other."""
+    for name, value in credentials(pair).items():
+        monkeypatch.setenv(name, value)
+    path = write_file(tmp_path / "own.yaml", pair, "true")
+    text = path.read_text().replace("amqp://127.0.0.1", "amqps://localhost")
+    authority = folder_of(pair.record) / f"{AUTHORITY}.pem"
+    path.write_text(f"authority: {authority}\n{text.replace('http://', 'https://')}")
+    found = attach_by_file(read_file(path), path, tmp_path)
+
+    doors = open_doors(tmp_path, {node: found.addresses(node).client for node in found.nodes})
+    with closing(doors):
+        behind = replace(found, spare=doors)
+        parameters = secured.parameters(behind.amqp_url("r2", "/", "spare"))
+        with closing(pika.BlockingConnection(parameters)) as line:
+            assert line.is_open
+        door = behind.door_address("r2", "spare")
+        assert (parameters.host, parameters.port) == (door.host, door.port)
+        assert parameters.ssl_options.server_hostname == "localhost"
+        assert probes.greet(door) == probes.ANSWERED
+        assert "certificate" in probes.greet(replace(door, name=OTHER_NAME))
 
 
 def test_a_node_that_was_killed_comes_back_by_tls(pair: LocalCluster) -> None:

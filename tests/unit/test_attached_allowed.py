@@ -101,7 +101,7 @@ def test_claims_nothing_that_an_unplayed_episode_would_prove(tmp_path: Path) -> 
 
     claimed, dropped = claims(contract, asked, found.powers, found.reasons)
 
-    assert found.powers == {"kill_node", "disk_alarm"}
+    assert found.powers == {"kill_node", "disk_alarm", "spare_door"}
     rows = {row.id: row for row in contract.requirements}
     assert claimed
     assert not any("partition" in rows[each].needs for each in claimed)
@@ -120,6 +120,18 @@ def test_given_plan_must_be_doable(tmp_path: Path) -> None:
     asked = options(tmp_path, plan=tmp_path / "plan.json")
 
     with pytest.raises(UsageError, match=r"plan\.json: stop_node: own\.yaml has no commands"):
+        allowed(contract_of(asked), asked, read_file(tmp_path / "own.yaml"))
+
+
+def test_the_door_of_a_control_is_no_fault_of_the_system_s(tmp_path: Path) -> None:
+    """The power over it plays the control's own fault, which no plan may have, and nothing else."""
+    plan_of("swallow_then_close", "a").save(tmp_path / "plan.json")
+    asked = options(tmp_path, plan=tmp_path / "plan.json")
+
+    assert [kind for kind, power in POWERS.items() if power == "spare_door"] == [
+        "swallow_then_close"
+    ]
+    with pytest.raises(UsageError, match="no command template does swallow_then_close"):
         allowed(contract_of(asked), asked, read_file(tmp_path / "own.yaml"))
 
 

@@ -9,7 +9,8 @@ import yaml
 
 from gameday.clusters import file_schema, templates
 from gameday.clusters.cluster_file import ClusterFile, read_file
-from gameday.clusters.commanded import commands_of, made_of
+from gameday.clusters.commanded import made_of
+from gameday.clusters.filling import commands_of
 from gameday.errors import UsageError
 from scenarios.allowed import allowed
 from scenarios.dry_run import lines
