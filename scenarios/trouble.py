@@ -4,10 +4,14 @@ places -> surge -> intent .. observed -> the fault lasts -> reverted .. restored
 -> recovery -> topology compared -> the next episode.
 """
 
+from contextlib import ExitStack
+from dataclasses import replace
+
 from chaos.plan import FILE_NAME, Episode, Plan, resolve
 from chaos.stop import refuse_beyond_budget
 from gameday.clusters.wait import NotYet, wait_until
-from gameday.errors import HarnessError, UnansweredError
+from gameday.errors import UnansweredError
+from scenarios.backlog import held_backlog, raise_backlog
 from scenarios.balancing import KILLS, await_balancer, note_balanced
 from scenarios.diagnosing import note_diagnosis
 from scenarios.game import Game
@@ -16,7 +20,6 @@ from scenarios.prepare import compare, note_health
 from scenarios.securing import note_secured
 
 HEALTHY_WITHIN_S = 90.0
-BACKLOG_WITHIN_S = 6.0
 PUBLISHES_WITHIN_S = 40.0
 QUIET = frozenset({"nothing", "poison", "replay", "wrong_name", "rotate_credentials"})
 """Kinds that break nothing for the load: they need no victim and no backlog."""
@@ -83,7 +86,7 @@ def _get_ready(game: Game, episode: Episode) -> Episode:
     )
     if strikes:
         game.controls.before(resolved)
-        _raise_backlog(game)
+        raise_backlog(game)
     _note_exposure(game, episode, victim)
     _leaders(game, episode, "before")
     return resolved
@@ -93,7 +96,11 @@ def _break(game: Game, episode: Episode) -> None:
     """Inject the episode's faults, and let them last."""
     game.screen.fault(episode.name)
     site = game.site.for_episode(episode.id, episode.lasts_s)
-    with episode.fault().inject(site):
+    strikes = any(entry.kind not in QUIET for entry in episode.faults)
+    with ExitStack() as stack:
+        if strikes:
+            site = replace(site, at=stack.enter_context(held_backlog(game, episode)))
+        stack.enter_context(episode.fault().inject(site))
         killed = [entry.target for entry in episode.faults if entry.kind in KILLS]
         if killed:
             await_balancer(game, episode.id, frozenset(filter(None, killed)))
@@ -137,23 +144,6 @@ def _note_restarts(game: Game) -> None:
         reason = "Toxiproxy did not answer and was restarted, which closed every connection"
         game.journal.append("harness_failed", reason=reason)
         game.screen.say(f"the harness failed: {reason}")
-
-
-def _raise_backlog(game: Game) -> None:
-    """Let the surge fall due, and wait until it stands in the queue."""
-    game.board.surge(1.0)
-    wanted = max(each.surge for each in game.contract.producers) // 2
-
-    def stands() -> bool | NotYet:
-        ready, unsettled = game.broker.message_counts(game.vhost)[game.main_queue]
-        return True if ready + unsettled >= wanted else NotYet(f"{ready} ready")
-
-    try:
-        wait_until(
-            stands, BACKLOG_WITHIN_S, "a backlog stood", poll_ms=50, errors=(UnansweredError,)
-        )
-    except HarnessError as error:
-        game.journal.append("note", text=str(error))  # The exposure rule judges it.
 
 
 def _note_exposure(game: Game, episode: Episode, victim: str | None) -> None:

@@ -23,8 +23,10 @@ from chaos.rescue import open_faults
 from chaos.watchdog import END_WITHIN_S, watchdog_of
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster, local_cluster
-from gameday.clusters.processes import is_alive
+from gameday.clusters.processes import is_alive, with_token
+from gameday.clusters.spare_record import recorded
 from gameday.clusters.wait import NotYet, wait_until
+from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS
 
 pytestmark = [pytest.mark.live, pytest.mark.nightly, pytest.mark.timeout(600)]
 
@@ -55,11 +57,11 @@ class Attached:
         """The folder of the newest run."""
         return (self.folder / "runs" / "latest").resolve()
 
-    def start(self, *kinds: str, for_s: float) -> subprocess.Popen[str]:
+    def start(self, *kinds: str, for_s: float, **parameters: str) -> subprocess.Popen[str]:
         """Start a run of a plan: each fault strikes the node that leads builds."""
         episodes = tuple(
             Episode(id=kind, name=kind, at_s=2 + 40 * number, for_s=for_s, recover_s=8,
-                    faults=(Entry(kind=kind, target="leader of builds"),))
+                    faults=(Entry(kind=kind, target="leader of builds", parameters=parameters),))
             for number, kind in enumerate(kinds)
         )  # fmt: skip
         Plan(seed=1, episodes=episodes).save(self.folder / "plan.json")
@@ -134,11 +136,30 @@ def test_run_breaks_judges_and_leaves_nothing(attached: Attached) -> None:
     assert not [each for each in attached.lines() if each["event"] == "harness_failed"]
     rehearsed = [each for each in attached.lines() if each["event"] == "rehearsed"]
     assert len(rehearsed[0]["commands"]) == 6  # Two reverts on each of three nodes.
+    assert all(each["caught"] for each in verdict["controls"]), verdict["controls"]
     assert attached.left() == []
     assert Broker(attached.cluster).problems() == []
     password = attached.cluster.password
     written = [each for each in attached.latest.rglob("*") if each.is_file()]
     assert not [each for each in written if password.encode() in each.read_bytes()]
+
+
+def test_a_silent_partition_has_its_control_caught(attached: Attached) -> None:
+    """No criterion of the harness but the claims of a part of the suite is left undecided."""
+    process = attached.start("isolate", for_s=8, how="silent")
+
+    assert process.wait(400) in {0, 1, 3}, attached.said()
+
+    verdict = json.loads((attached.latest / "verdict.json").read_text())
+    caught = {each["name"]: each["caught"] for each in verdict["controls"]}
+    assert caught == {NO_CONFIRMS: True, AUTOMATIC_ACK: True}, attached.said()
+    harness = {each["id"]: each for each in verdict["criteria"] if each["id"].startswith("harness")}
+    undecided = {id_: each["reason"] for id_, each in harness.items() if each["status"] != "pass"}
+    assert undecided.keys() <= {"harness/claims"}, undecided  # A plan of one's own claims nothing.
+    [exposure] = [each for each in verdict["criteria"] if each["id"] == "harness/exposure"]
+    assert exposure["measured"] >= exposure["threshold"]
+    assert attached.left() == []
+    assert recorded(attached.folder / "state") == []
 
 
 def test_killed_run_is_put_right_by_its_watchdog(attached: Attached) -> None:
@@ -152,6 +173,7 @@ def test_killed_run_is_put_right_by_its_watchdog(attached: Attached) -> None:
         return any(wanted.items() <= line.items() for line in lines) or NotYet(lines[-1:])
 
     wait_until(struck, 200, "the node is killed", poll_ms=100)
+    [doors] = recorded(attached.folder / "state")
     watchdog = watchdog_of(attached.latest)
     assert watchdog is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -161,4 +183,6 @@ def test_killed_run_is_put_right_by_its_watchdog(attached: Attached) -> None:
     assert open_faults(attached.latest) == ()
     Broker(attached.cluster).wait_healthy(10)
     assert attached.left() == []
+    assert list(with_token(doors.token)) == []
+    assert recorded(attached.folder / "state") == []
     assert attached.heal().stdout.strip() == "nothing to heal."

@@ -8,6 +8,7 @@ import pytest
 from gameday.history.checks import HARNESS, look
 from gameday.history.finding import Finding, Status
 from gameday.history.run import load_run
+from tests.fake_broker import SECOND
 from tests.fakes import simulate
 
 LEADS = {"leads": ["builds", "deployments"], "follows": []}
@@ -65,3 +66,18 @@ def test_what_takes_its_time_is_at_risk_when_it_begins(fault_class: str, tmp_pat
     finding = look(HARNESS["exposure"], "exposure", load_run(run.write(tmp_path / "run")), {})
 
     assert finding.status == Status.PASS, finding.reason
+
+
+@pytest.mark.parametrize(("step", "shifted_s"), [("intent", -3), ("applied", 4)])
+def test_a_command_is_no_exposure_where_it_may_have_met_nothing(
+    step: str, shifted_s: int, tmp_path: Path
+) -> None:
+    """It struck somewhere between its beginning and its end: a backlog at one of them is none."""
+    run = simulate(2500, 1)
+    lines = {line["step"]: line for line in run.journal.of("fault", episode="e2")}
+    lines[step]["time_ns"] += shifted_s * SECOND
+
+    finding = look(HARNESS["exposure"], "exposure", load_run(run.write(tmp_path / "run")), {})
+
+    assert finding.status == Status.UNKNOWN
+    assert "e2.1 (kill_node) struck when" in finding.reason

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from gameday.history.blocking import ALARMS
 from gameday.history.checks.risk import met_nobody, rule_for
 from gameday.history.checks.select import queue_mask
@@ -161,25 +163,34 @@ def _led_elsewhere(run: Run, fault: Fault) -> frozenset[str]:
 
 
 def backlog(run: Run, fault: Fault) -> int:
-    """Count the copies that were confirmed and unsettled in the victim's queues at the strike."""
+    """Count the copies that were confirmed and unsettled in the victim's queues at the strike.
+
+    Somebody's command may have struck at any moment between its beginning and its end: the fewest
+    that waited in that time are counted.
+    """
     copies, attempts = run.history.copies, run.history.attempts
-    queues = _struck_queues(run, fault)
-    at_ns = _struck_at(fault)
-    confirmed_ns = attempts.outcome_ns[copies.attempt]
-    waiting = (
-        queue_mask(run.history, queues)[copies.queue]
+    since_ns, until_ns = _struck_within(fault)
+    confirmed_ns, settled_ns = attempts.outcome_ns[copies.attempt], copies.settled_ns
+    may_wait = (
+        queue_mask(run.history, _struck_queues(run, fault))[copies.queue]
         & (copies.status == Outcome.OK)
-        & (confirmed_ns <= at_ns)
-        & ((copies.settled_ns < 0) | (copies.settled_ns > at_ns))
+        & (confirmed_ns <= until_ns)
+        & ((settled_ns < 0) | ((settled_ns > since_ns) & (settled_ns > confirmed_ns)))
     )
-    return int(waiting.sum())
+    begins, ends = np.sort(confirmed_ns[may_wait]), np.sort(settled_ns[may_wait])
+    ends = ends[ends >= 0]
+    moments = np.concatenate(([since_ns, until_ns], ends[ends <= until_ns]))
+    begun = np.searchsorted(begins, moments, side="right")
+    return int((begun - np.searchsorted(ends, moments, side="right")).min())
 
 
-def _struck_at(fault: Fault) -> int:
-    """Return when a fault struck; one that takes its time is applied only when all is over."""
-    if fault.fault_class in TAKES_TIME:
-        return fault.started_ns
-    return fault.steps.get("applied", fault.started_ns)
+def _struck_within(fault: Fault) -> tuple[int, int]:
+    """Return when a fault struck at the earliest, and at the latest.
+
+    One that takes its time strikes at once, and is applied only when all is over.
+    """
+    applied_ns = fault.steps.get("applied", fault.started_ns)
+    return fault.started_ns, fault.started_ns if fault.fault_class in TAKES_TIME else applied_ns
 
 
 def _struck_queues(run: Run, fault: Fault) -> frozenset[str]:
