@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pika
-from pika.exceptions import AMQPError
 
 from chaos import probes
 from chaos.revert import Seen, Target
@@ -119,7 +118,7 @@ def narrow(cluster: Target, node: str, door: Door, values: Mapping[str, int]) ->
         channel.basic_publish("", "nobody's queue", b"\0" * size)
         took_ms = round((time.monotonic() - begun) * 1000)
         connection.close()
-    except AMQPError as error:
+    except secured.NO_CONNECTION as error:
         return Seen(yes=False, evidence={"error": type(error).__name__})
     return Seen(took_ms >= 900 * BULK_S, {"bytes": size, "took_ms": took_ms})
 

@@ -13,12 +13,17 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import AMQPError
 
 from gameday.errors import UsageError
 
 AUTHORITY, NAME, VERIFY = "cacertfile", "server_name_indication", "verify"
 OURS = frozenset({AUTHORITY, NAME, VERIFY})
 SCHEME = "amqps"
+
+NO_CONNECTION = (AMQPError, AMQPConnectorException, OSError)
+"""What pika raises where no connection comes about: a late handshake is no `AMQPError` to it."""
 
 
 @lru_cache(maxsize=16)

@@ -17,7 +17,7 @@ from time import monotonic
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
-from aio_pika.exceptions import AMQPError
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 
 from chaos.fault import unhurt
 from chaos.plan import Episode
@@ -34,7 +34,7 @@ ARRIVES_WITHIN_S = 1.0
 """How long what was just ordered may be on its way without showing up in anybody's figures."""
 WORTH_A_SHARE = 0.1
 """What part of a surge must be missing before more is ordered."""
-NO_ANSWER = (AMQPError, OSError, TimeoutError)
+NO_ANSWER = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
 
 
 def surge_of(game: Game) -> int:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import pika
-from pika.exceptions import AMQPError
 
 from gameday import secured
 from gameday.clusters.attached_facts import AttachedFacts
@@ -182,7 +181,7 @@ class CommandedFacts(AttachedFacts):
                     answer = channel.queue_declare(name, passive=True)
                     found[name] = answer.method.message_count
                     channel.close()
-        except (AMQPError, OSError):
+        except secured.NO_CONNECTION:
             return found  # A queue without a leader has no count of now.
         return found
 

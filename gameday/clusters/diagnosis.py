@@ -13,8 +13,6 @@ from typing import Any
 
 import pika
 from pika.exceptions import (
-    AMQPConnectionError,
-    AMQPError,
     AuthenticationError,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
@@ -152,7 +150,7 @@ def log_in(door: Door) -> str | None:
         pika.BlockingConnection(parameters).close()
     except (AuthenticationError, ProbableAuthenticationError, ProbableAccessDeniedError):
         return REFUSED
-    except (AMQPConnectionError, AMQPError, OSError):
+    except secured.NO_CONNECTION:
         return None
     return ACCEPTED
 

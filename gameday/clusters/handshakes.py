@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pika
-from pika.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
+from pika.exceptions import AuthenticationError, ProbableAuthenticationError
 
 from gameday import secured
 from gameday.clusters.authority import (
@@ -116,7 +116,7 @@ def _log_in(address: Address, authority: str, host: str, user: tuple[str, str], 
         pika.BlockingConnection(parameters).close()
     except (AuthenticationError, ProbableAuthenticationError):
         return WRONG_PASSWORD
-    except (AMQPError, OSError) as error:
+    except secured.NO_CONNECTION as error:
         return f"{NO_ANSWER} ({type(error).__name__})"
     return ACCEPTED
 

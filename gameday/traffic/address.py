@@ -5,14 +5,12 @@
 
 import json
 import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pika
-from pika.exceptions import AMQPError
 
 from gameday import secured
 from gameday.errors import UsageError
@@ -74,7 +72,7 @@ def probe(url: str, source: str) -> str:
         parameters = secured.parameters(url)
         parameters.socket_timeout = parameters.stack_timeout = 5
         connection = pika.BlockingConnection(parameters)
-    except (AMQPError, OSError, socket.gaierror, ValueError) as error:
+    except (*secured.NO_CONNECTION, ValueError) as error:
         said = getattr(error, "reply_text", "") or type(error).__name__
         raise UsageError(
             f"no broker answers at {where} ({source}: {said}); set AMQP_URL, or start a cluster "

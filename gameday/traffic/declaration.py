@@ -4,7 +4,7 @@ Policies cannot be declared by AMQP; a run that can reach the management API set
 """
 
 import pika
-from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.exceptions import ChannelClosedByBroker
 
 from gameday import secured
 from gameday.contracts.model import Topology
@@ -27,7 +27,7 @@ def declare(url: str, topology: Topology) -> None:
             f"the broker refused the contract's topology: {error.reply_text}; delete what stands "
             "there under these names, or use a virtual host of its own"
         ) from error
-    except AMQPError as error:
+    except secured.NO_CONNECTION as error:
         raise UsageError(
             f"the topology could not be declared: {type(error).__name__}: {error}"
         ) from error

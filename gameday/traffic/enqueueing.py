@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pika
-from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, UnroutableError
+from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
 
 from gameday import secured
 from gameday.errors import HarnessError, UsageError
@@ -86,7 +86,7 @@ def _parameters(url: str) -> Any:
 def _run(errand: Errand, parameters: Any, say: Say, ended: "SimpleQueue[Exception | None]") -> None:
     try:
         _talk(errand, parameters, say)
-    except (AMQPError, OSError) as error:
+    except secured.NO_CONNECTION as error:
         ended.put(HarnessError(_ended(errand, error)))
     except HarnessError as error:
         ended.put(error)

@@ -11,8 +11,10 @@ import pika
 import pytest
 
 from gameday import secured
+from gameday.clusters import diagnosis
 from gameday.clusters.authority import EXPIRED_NAME, OTHER_NAME, issue_all
 from gameday.clusters.cluster import ALL_POWERS, Address
+from gameday.clusters.diagnosis import Door, log_in
 from gameday.clusters.handshakes import (
     EXPIRED,
     NO_ANSWER,
@@ -86,6 +88,17 @@ def test_a_port_that_nobody_has_is_no_refusal(issued: Path) -> None:
     found = unbelieved(address, str(issued / "authority.pem"), "127.0.0.1")
 
     assert found == f"{NO_ANSWER} (ConnectionRefusedError)"
+
+
+def test_a_broker_that_accepts_and_says_nothing_is_no_defect_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pika has an exception apart for a late handshake; whoever asks hears that nobody answered."""
+    monkeypatch.setattr(diagnosis, "WITHIN_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host, port = listening.getsockname()
+
+        assert log_in(Door(host, port, "u", "/", "p")) is None
 
 
 def test_keys_are_for_their_owner_alone(issued: Path) -> None:
