@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# A game day is some twenty processes, and a test run hundreds: none shall compile what another has.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -32,7 +34,7 @@ test: setup ## set-up, then all that a change must pass: fast tests, a browser, 
 		ALONE="$(ALONE)" scripts/test.sh $(PYTEST_ARGS)
 
 test-unit: setup ## the tests that need neither broker nor browser (seconds)
-	@$(PYTEST) -m "$(FAST)" $(PYTEST_ARGS)
+	@$(PYTEST) -m "$(FAST)" --ignore=tests/live $(PYTEST_ARGS)
 
 test-all: test ## everything, also what takes longer than a change may wait
 	@BESIDE="nightly and not live and not stand" STAND="nightly and stand" \

@@ -253,6 +253,17 @@ def unused(files: tuple[Source, ...]) -> list[str]:
     ]
 
 
+def test_no_live_test_lies_elsewhere() -> None:
+    """The live lanes of `make test` read tests/live alone: a live test elsewhere would not run."""
+    marked = "mark." + "live"
+    files = set((ROOT / "tests").rglob("test_*.py"))
+    live = {path for path in files if (ROOT / "tests" / "live") in path.parents}
+    stray = [path.name for path in files - live if marked in path.read_text(encoding="utf-8")]
+
+    assert len(live) > 10
+    assert not stray, f"move them into tests/live: {stray}"
+
+
 def test_no_file_is_dead() -> None:
     """Every module is imported by another one of the product, or started by its name."""
     broken = unused(sources())
