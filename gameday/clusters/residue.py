@@ -21,7 +21,7 @@ END_LIMIT_S = 15.0
 
 
 class Record(Protocol):
-    """What is known of something that was started: a cluster, a Redis server, or zones."""
+    """What is known of something that was started: a cluster, Redis, zones, or doors."""
 
     @property
     def folder(self) -> Path:
@@ -46,7 +46,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True)
 class Leftover:
-    """One cluster, Redis server or set of zones without an owner, and what still runs of it."""
+    """One cluster, Redis server, set of zones or doors without an owner, and what runs of it."""
 
     record: Record
     processes: tuple[ProcessRef, ...]
@@ -56,7 +56,7 @@ class Leftover:
 
 
 def find_leftovers(state_dir: Path) -> list[Leftover]:
-    """Return every cluster, Redis server and set of zones that nobody owns any more."""
+    """Return every cluster, Redis server, set of zones and doors that nobody owns any more."""
     everything: list[Record] = [
         *recorded(state_dir), *redis_record.recorded(state_dir), *zones_record.recorded(state_dir),
         *spare_record.recorded(state_dir),

@@ -28,7 +28,10 @@ from gameday.clusters.spare_record import recorded
 from gameday.clusters.wait import NotYet, wait_until
 from gameday.history.harm import AUTOMATIC_ACK, NO_CONFIRMS
 
-pytestmark = [pytest.mark.live, pytest.mark.nightly, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.nightly, pytest.mark.timeout(1200)]
+
+MAY_TAKE_S = 900
+"""How long a run may take that needs two minutes on a quiet machine."""
 
 
 @dataclass
@@ -126,7 +129,7 @@ def test_run_breaks_judges_and_leaves_nothing(attached: Attached) -> None:
     """A kill and an alarm over ssh are seen, healed and judged; the cluster is as it was."""
     process = attached.start("kill_node", "disk_alarm", for_s=5)
 
-    assert process.wait(400) in {0, 1, 3}, attached.said()
+    assert process.wait(MAY_TAKE_S) in {0, 1, 3}, attached.said()
 
     verdict = json.loads((attached.latest / "verdict.json").read_text())
     faults = [each for each in verdict["faults"] if each["class"] != "control"]
@@ -148,7 +151,7 @@ def test_a_silent_partition_has_its_control_caught(attached: Attached) -> None:
     """No criterion of the harness but the claims of a part of the suite is left undecided."""
     process = attached.start("isolate", for_s=8, how="silent")
 
-    assert process.wait(400) in {0, 1, 3}, attached.said()
+    assert process.wait(MAY_TAKE_S) in {0, 1, 3}, attached.said()
 
     verdict = json.loads((attached.latest / "verdict.json").read_text())
     caught = {each["name"]: each["caught"] for each in verdict["controls"]}
@@ -172,7 +175,7 @@ def test_killed_run_is_put_right_by_its_watchdog(attached: Attached) -> None:
         lines = attached.lines()
         return any(wanted.items() <= line.items() for line in lines) or NotYet(lines[-1:])
 
-    wait_until(struck, 200, "the node is killed", poll_ms=100)
+    wait_until(struck, MAY_TAKE_S, "the node is killed", poll_ms=100)
     [doors] = recorded(attached.folder / "state")
     watchdog = watchdog_of(attached.latest)
     assert watchdog is not None
