@@ -20,6 +20,7 @@ from gameday.clusters.handshakes import (
     NO_ANSWER,
     UNKNOWN,
     WRONG_NAME,
+    answered,
     unbelieved,
 )
 from gameday.contracts.load import load_contract
@@ -99,6 +100,22 @@ def test_a_broker_that_accepts_and_says_nothing_is_no_defect_of_ours(
         host, port = listening.getsockname()
 
         assert log_in(Door(host, port, "u", "/", "p")) is None
+
+
+def test_a_try_without_an_answer_is_made_again() -> None:
+    """What answers at the third time counts; one that never does is without an answer."""
+    late = iter([f"{NO_ANSWER} (TimeoutError)", WRONG_NAME])
+    calls: list[int] = []
+
+    def never() -> str:
+        calls.append(1)
+        return f"{NO_ANSWER} (TimeoutError)"
+
+    assert answered(lambda: next(late), f"{NO_ANSWER} (TimeoutError)") == WRONG_NAME
+    assert answered(never, never()) == f"{NO_ANSWER} (TimeoutError)"
+    assert len(calls) == 3
+    assert answered(never, EXPIRED) == EXPIRED, "what was met is not tried again"
+    assert len(calls) == 3
 
 
 def test_keys_are_for_their_owner_alone(issued: Path) -> None:
