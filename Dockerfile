@@ -3,7 +3,7 @@
 #
 #   docker build --tag gameday .
 #   docker run --rm --volume "$PWD/reports/nights:/gameday/reports/nights" gameday
-#   docker run --rm gameday gameday run sparki --suite smoke
+#   docker run --rm --volume "$PWD/reports/runs:/gameday/reports/runs" gameday gameday run sparki
 #
 # BASE_IMAGE is any image of Debian 12 or later, and its RabbitMQ is the one that is played;
 # TOXIPROXY_IMAGE is where the server comes from. `--cluster compose` belongs on the host, whose
