@@ -21,7 +21,10 @@ from gameday.clusters.commanded_facts import drop_left
 from gameday.clusters.commanding import end_noted
 from gameday.clusters.found import AnyRecord, cluster_at, end_cluster, open_cluster
 from gameday.clusters.residue import Record, remove_cluster
-from gameday.errors import HarnessError
+from gameday.errors import HarnessError, UsageError
+
+NOT_NOW = (*TROUBLE, UsageError)
+"""What keeps a rescuer from his work: an engine that is away is told as a usage error."""
 
 SIDE_FILE = "journal.rescue.jsonl"
 """Takes the rescuer's lines when a stopped runner holds the journal's lock."""
@@ -80,9 +83,9 @@ def revert_all(record: RunRecord, reason: str, by: str, done: Rescue) -> None:
     faults = open_faults(record.folder)
     if not faults:
         return
-    journal = rescue_journal(record.folder, reason, by)
     attached = commanded.load(record.folder)
     if attached is not None:
+        journal = rescue_journal(record.folder, reason, by)
         at_doors = () if record.is_running else tuple(filter(_at_spare_door, faults))
         for opened in reversed(at_doors):  # The doors end with their run.
             _without_cluster(opened, journal, by, done)
@@ -91,10 +94,13 @@ def revert_all(record: RunRecord, reason: str, by: str, done: Rescue) -> None:
         return
     found = cluster_of(record)
     if found is None or ends_with_run(record, found):
+        journal = rescue_journal(record.folder, reason, by)
         for opened in reversed(faults):
             _without_cluster(opened, journal, by, done)
         return
+    # Before the journal: where the engine of its containers gives no answer, it is tried again.
     cluster = open_cluster(found)
+    journal = rescue_journal(record.folder, reason, by)
     try:
         for opened in reversed(faults):
             steps.undo(opened, cluster, journal, by=by)
@@ -175,11 +181,11 @@ def rescue(record: RunRecord, reason: str, by: str) -> Rescue:
     done = Rescue()
     try:
         revert_all(record, reason, by, done)
-    except TROUBLE as error:
+    except NOT_NOW as error:
         done.say(f"run {record.run}: {error}", whole=False)
     try:
         end_remains(record, done)
-    except TROUBLE as error:
+    except NOT_NOW as error:
         done.say(f"run {record.run}: {error}", whole=False)
     if done.whole:
         runs.strike_off(record)

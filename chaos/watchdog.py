@@ -24,7 +24,7 @@ from chaos import lease, runs
 from chaos.journal import FILE_NAME as JOURNAL_NAME
 from chaos.journal import read
 from chaos.probes import process_state
-from chaos.rescue import SIDE_FILE, Rescue, rescue, revert_all
+from chaos.rescue import NOT_NOW, SIDE_FILE, Rescue, rescue, revert_all
 from chaos.runs import RunRecord
 from chaos.steps import open_faults
 from gameday.clusters.commanded import FILE_NAME as ATTACHED_NAME
@@ -48,6 +48,8 @@ SUSPENDED = "T"
 STATE_NAME = "watchdog.json"
 DISMISSED_NAME = "watchdog.dismissed"
 LOOK_EVERY_MS = 250
+TRIES = 20
+"""How often it tries, in one run, to put right what it could not even begin to."""
 LONGEST_S = 6 * 3600.0
 START_WITHIN_S = 15.0
 END_WITHIN_S = 240.0
@@ -70,6 +72,7 @@ class Watchdog:
         self._record = record
         self._lease = lease.Reader(record.folder)
         self._given_up: set[str] = set()
+        self._failed = 0
 
     def run(self) -> None:
         """Watch, and act on each alarm, until the run has ended."""
@@ -102,18 +105,32 @@ class Watchdog:
         return NotYet("all is well")
 
     def _act(self, alarm: Alarm) -> bool:
-        """Put right what is to be put right; true when there is nothing more to watch."""
+        """Put right what is to be put right; true when there is nothing more to watch.
+
+        A cluster whose engine gives no answer is tried again at the next look, `TRIES` times.
+        """
         done = Rescue()
         if alarm.kind == "gone":
             done = rescue(self._record, alarm.reason, "watchdog")
         else:
-            revert_all(self._record, alarm.reason, "watchdog", done)
+            try:
+                revert_all(self._record, alarm.reason, "watchdog", done)
+            except NOT_NOW as error:
+                done.say(str(error), whole=False)
+                self._failed += 1
+                if self._failed < TRIES and alarm.kind != "dismissed":
+                    _tell(alarm.reason, *done.sentences)
+                    return False
         # What did not heal is left to `gameday heal`, or the watchdog would try for ever.
         self._given_up |= {each.fault for each in open_faults(_lines(self._record.folder))}
-        for sentence in (alarm.reason, *done.sentences):
-            sys.stdout.write(f"{sentence}\n")
-        sys.stdout.flush()
+        _tell(alarm.reason, *done.sentences)
         return alarm.kind in {"gone", "dismissed"}
+
+
+def _tell(*sentences: str) -> None:
+    """Write to the watchdog's log."""
+    sys.stdout.writelines(f"{sentence}\n" for sentence in sentences)
+    sys.stdout.flush()
 
 
 def overdue(fault: str, lines: tuple[dict[str, Any], ...], now_ns: int) -> bool:

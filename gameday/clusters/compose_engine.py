@@ -40,7 +40,9 @@ def endpoint() -> str:
     """Return where the engine is that the command line uses, by its context or its environment."""
     words = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     try:
-        found = subprocess.run(words, capture_output=True, text=True, timeout=10, check=True)
+        found = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=True)
+    except subprocess.TimeoutExpired as error:  # Busy, which is not the same as not there.
+        raise HarnessError(f"docker context inspect: no answer within {LIMIT_S:g} s") from error
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(f"there is no docker command on this machine: {REMEDY}.") from error
     return found.stdout.strip()
@@ -60,6 +62,8 @@ class Engine:
             with asking("the container engine"):  # It is asked for its version at once.
                 self._client = docker.DockerClient(base_url=self.host, timeout=LIMIT_S)
         except HarnessError as error:
+            if error.__cause__ and isinstance(error.__cause__.__cause__, requests.Timeout):
+                raise
             raise UsageError(f"no container engine answers at {self.host}: {REMEDY}.") from error
 
     def container(self, project: str, service: str) -> Container:
