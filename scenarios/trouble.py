@@ -6,6 +6,7 @@ places -> surge -> intent .. observed -> the fault lasts -> reverted .. restored
 
 from contextlib import ExitStack
 from dataclasses import replace
+from time import monotonic
 
 from chaos.plan import FILE_NAME, Episode, Plan, resolve
 from chaos.stop import refuse_beyond_budget
@@ -16,7 +17,7 @@ from scenarios.balancing import KILLS, await_balancer, note_balanced
 from scenarios.diagnosing import note_diagnosis
 from scenarios.game import Game
 from scenarios.places import StoodStillError, on_node, take_places
-from scenarios.prepare import compare, note_health
+from scenarios.prepare import ANSWERS_WITHIN_S, compare, note_health
 from scenarios.securing import note_secured
 
 HEALTHY_WITHIN_S = 90.0
@@ -171,5 +172,16 @@ def _note_exposure(game: Game, episode: Episode, victim: str | None) -> None:
 
 
 def _leaders(game: Game, episode: Episode, at: str) -> None:
-    leaders = game.broker.queue_leaders(game.vhost)
+    """Journal who leads which queue; a node that gave no answer is asked again."""
+
+    def told() -> tuple[dict[str, str]] | NotYet:
+        try:
+            return (game.broker.queue_leaders(game.vhost),)
+        except UnansweredError as error:
+            if monotonic() > until_s:
+                raise
+            return NotYet(error)
+
+    until_s = monotonic() + ANSWERS_WITHIN_S
+    (leaders,) = wait_until(told, 2 * ANSWERS_WITHIN_S, "the broker told who leads its queues")
     game.journal.append("leaders", episode=episode.id, at=at, leaders=leaders)

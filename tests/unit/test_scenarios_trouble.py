@@ -22,11 +22,15 @@ def episode(name: str) -> Episode:
 class Table:
     """A broker that tells who leads, and no counts; and a journal."""
 
-    def __init__(self) -> None:
+    def __init__(self, silences: int = 0) -> None:
         self.lines = list[dict[str, Any]]()
+        self.silences = silences
 
     def queue_leaders(self, _: str) -> dict[str, str]:
-        """Return who leads."""
+        """Return who leads, but for as many times as it is to be silent."""
+        self.silences -= 1
+        if self.silences >= 0:
+            raise SILENT
         return {"q": "r1"}
 
     def message_counts(self, _: str) -> dict[str, tuple[int, int]]:
@@ -47,6 +51,19 @@ def test_a_strike_at_nobody_knows_what_is_no_failure_of_the_harness() -> None:
 
     assert [line["event"] for line in table.lines] == ["note"]
     assert "what r1 is struck with is not known" in table.lines[0]["text"]
+
+
+def test_one_silent_call_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who leads is asked again until somebody answers; lasting silence is told as such."""
+    table = Table(silences=2)
+    game: Any = SimpleNamespace(broker=table, journal=table, vhost="/")
+    trouble._leaders(game, episode("a"), "after")
+    monkeypatch.setattr(trouble, "ANSWERS_WITHIN_S", 0.0)
+    table.silences = 1000
+    with pytest.raises(UnansweredError, match="erpc,timeout"):
+        trouble._leaders(game, episode("a"), "before")
+
+    assert [line["leaders"] for line in table.lines] == [{"q": "r1"}]
 
 
 @pytest.mark.parametrize(("error", "ends"), [(SILENT, "cut_short"), (HarnessError("ours"), None)])
