@@ -120,13 +120,14 @@ class Sender:
         gevent.spawn(renew_all, self._lanes)
 
     def close(self) -> None:
-        """Close all links; what is unanswered stays so in the ledger."""
+        """Close all links; what is unanswered stays so in the ledger. Once more does nothing."""
         self._closing = True
         self._scanner.kill(block=False)
         gevent.joinall([gevent.spawn(link.close) for link in self._lanes], timeout=10)
         for message in self._held:
             if not message.is_over:
                 record(self._ledger, Kind.DROPPED, message, message.route.index)
+        self._held.clear()
 
     def _choose(self) -> Link | None:
         """Take links in turn; blocked ones only when all are, suspect ones before those."""

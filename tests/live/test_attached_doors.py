@@ -98,6 +98,7 @@ def test_doors_give_no_power_over_other_clients(
             cluster.cut_doors("r1", [door], "reset")  # type: ignore[list-item]
 
 
+@pytest.mark.nightly
 def test_another_process_finds_the_doors_by_the_run_s_folder(
     attached: CommandedCluster, doors: SpareDoors
 ) -> None:

@@ -1,8 +1,9 @@
 """A password that is renewed under clients: no connection stays on the old one, whatever it did."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import gevent
@@ -12,6 +13,7 @@ from traffic_stand import CONTRACT, Stand, of_kind, records, stand, until
 from gameday.clusters.broker import Broker
 from gameday.clusters.local import LocalCluster
 from gameday.history.records import Kind
+from gameday.traffic.declaring import Declaring
 from gameday.traffic.keys import KEYS
 from gameday.traffic.lanes import Manners
 from gameday.traffic.link import Link
@@ -26,9 +28,11 @@ FIRST, SECOND = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
 @pytest.fixture
 def here(cluster: LocalCluster, vhost: str, tmp_path: Path) -> Iterator[Stand]:
     """Give a run folder and clients on the session's cluster, all with their first password."""
-    with stand(cluster, vhost, tmp_path / "run") as made:
-        yield made
-    KEYS.renew(None)
+    try:
+        with stand(cluster, vhost, tmp_path / "run") as made:
+            yield made
+    finally:
+        KEYS.renew(None)
 
 
 @pytest.fixture
@@ -54,18 +58,38 @@ def used(link: Link) -> str:
     return str(link.connection.params.credentials.password)
 
 
-def test_who_is_logging_in_meanwhile_logs_in_anew(here: Stand, targets: tuple[Target, ...]) -> None:
+def renewing_once(here: Stand) -> Callable[..., None]:
+    """Return a `Declaring.begin` that has the password renewed first, when it is called first."""
+    begin, told = Declaring.begin, list[str]()
+
+    def renewed_first(self: Declaring, channel: Any, done: Callable[[], None]) -> None:
+        def renew_and_begin() -> None:
+            renew(here)
+            begin(self, channel, done)
+
+        if told:
+            begin(self, channel, done)
+        else:
+            told.append("let in by the first password")
+            gevent.spawn(renew_and_begin)
+
+    return renewed_first
+
+
+def test_who_is_logging_in_meanwhile_logs_in_anew(
+    here: Stand, targets: tuple[Target, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client that the broker let in by the old password a moment before is not left on it."""
     opened: list[str] = []
+    monkeypatch.setattr(Declaring, "begin", renewing_once(here))
     purpose = Purpose("publish", "late", declares=CONTRACT.topology)
     link = Link(here.session.ledger, targets, 0, purpose, lambda it: opened.append(used(it)),
                 lambda _: None)  # fmt: skip
-    until(lambda: link.connection is not None and link.connection.is_open, 20, "it is let in")
-    assert not link.is_open, "it still declares what it uses"
-    renew(here)
 
-    until(lambda: link.is_open, 20, "it stands")
-    link.close()
+    try:
+        until(lambda: link.is_open, 20, "it stands")
+    finally:
+        link.close()
     here.close()
 
     assert opened == [SECOND], "it never worked with the old one"

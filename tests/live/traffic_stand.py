@@ -27,6 +27,7 @@ from gameday.traffic.comeback import FOR_EVER, Comeback
 from gameday.traffic.declaration import declare
 from gameday.traffic.lanes import Manners
 from gameday.traffic.messages import Outgoing, Route
+from gameday.traffic.publisher import Publisher
 from gameday.traffic.purpose import Target
 from gameday.traffic.sender import Sender
 from gameday.traffic.session import Session, open_session
@@ -103,6 +104,7 @@ class Stand:
     heard: dict[int, bool] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     senders: list[Sender] = field(default_factory=list)
+    publishers: list[Publisher] = field(default_factory=list)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -184,6 +186,9 @@ class Stand:
             if process.poll() is None:
                 process.kill()
             process.wait(10)
+        for publisher in self.publishers:
+            publisher.stop()
+            publisher.close()
         for sender in self.senders:
             sender.close()
         if "session" in self.__dict__:
