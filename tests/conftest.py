@@ -46,12 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies in the folders of slow tests: none can hide among fast ones.
 
     Live tests that do without the session's cluster are apart: they can run beside those with it.
+    So are those that have a single node in its place.
     """
     for item in items:
         for folder, marker in MARKED.items():
             if folder in item.path.parents:
                 item.add_marker(marker)
-        if item.get_closest_marker("live") and "cluster" not in _fixtures(item):
+        fixtures = _fixtures(item)
+        if item.get_closest_marker("live") and ("cluster" not in fixtures or "single" in fixtures):
             item.add_marker("apart")
 
 
