@@ -5,8 +5,10 @@ Erlang there; ours listens on the cluster's own port, on loopback addresses only
 for each link, because node *i* asks for its peer *j* at the link's own address.
 """
 
+import socket
+
 from gameday.clusters.cluster import Address
-from gameday.clusters.ports import LOOPBACK, is_free, link_host, pairs
+from gameday.clusters.ports import LOOPBACK, link_host, pairs
 from gameday.clusters.processes import clean_environment, spawn
 from gameday.clusters.record import ClusterRecord
 from gameday.clusters.wait import wait_until
@@ -35,4 +37,16 @@ def start(record: ClusterRecord, lock_descriptor: int) -> None:
         spawn(command, variables, log, pass_descriptors=(lock_descriptor,)),
     )
     door = Address(LOOPBACK, record.ports.epmd)
-    wait_until(lambda: not is_free(door), START_LIMIT_S, f"epmd listened on {door}", poll_ms=20)
+    wait_until(lambda: listens(door), START_LIMIT_S, f"epmd listened on {door}", poll_ms=20)
+
+
+def listens(door: Address) -> bool:
+    """Whether somebody takes connections there.
+
+    Seen by a connection: whoever tried to listen there himself could be in the port mapper's way.
+    """
+    try:
+        socket.create_connection((door.host, door.port), 1.0).close()
+    except OSError:
+        return False
+    return True
