@@ -18,7 +18,7 @@ from scenarios.refusing import note_refusals
 
 READY_WITHIN_S = 40.0
 ANSWERS_WITHIN_S = 30.0
-"""How long a node may take to tell its topology: on a busy machine one call may get no answer."""
+"""How long a broker is asked again what it holds or who leads: a busy one may miss a call."""
 
 
 def prepare(game: Game) -> None:
