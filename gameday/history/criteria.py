@@ -20,7 +20,10 @@ from gameday.history.story import story
 Row = dict[str, Any]
 
 TIMED = frozenset({"sla", "recovery", "blocked", "performance", "without_service"})
-"""The checks that a generator behind its schedule spoils."""
+"""The checks that a generator behind its schedule spoils, whatever they find.
+
+Of others it spoils the findings that say so themselves (`Finding.timed`).
+"""
 
 GUARANTEES = {name: (check.__doc__ or name).splitlines()[0] for name, check in HARNESS.items()}
 
@@ -47,7 +50,7 @@ class Judging:
         if self.run.problems and finding.status is Status.FAIL:
             reason = f"{self.run.problems[0]}; for what it is worth: {finding.reason}"
             return replace(finding, status=Status.UNKNOWN, reason=reason)
-        if name in TIMED and not self.on_schedule:
+        if (name in TIMED or finding.timed) and not self.on_schedule:
             reason = f"the generator was behind its schedule; without that: {finding.reason}"
             return replace(finding, status=Status.UNKNOWN, reason=reason)
         return finding

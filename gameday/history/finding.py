@@ -25,7 +25,10 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer of one check. `examples` are messages' keys; `details` are figures by name."""
+    """The answer of one check. `examples` are messages' keys; `details` are figures by name.
+
+    `timed` says that it rests on when a client acted, which a generator behind its schedule spoils.
+    """
 
     status: Status
     reason: str
@@ -36,6 +39,7 @@ class Finding:
     threshold: float | None = None
     examples: tuple[int, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    timed: bool = False
 
 
 def worst(statuses: Iterable[Status]) -> Status:

@@ -1,5 +1,6 @@
 """Histories that once made a check lie: wrong ones that passed, right ones that failed."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +128,26 @@ def test_a_publish_that_nobody_ever_answers_is_late(tmp_path: Path) -> None:
 
     assert finding.status is Status.FAIL
     assert "nobody was told" in finding.reason
+
+
+@pytest.mark.parametrize(("damage", "status"), [
+    (damage_chain.give_up_a_publish_too_late, Status.UNKNOWN),
+    (damage_chain.give_up_a_publish_too_soon, Status.FAIL),
+    (damage_chain.tell_nobody, Status.FAIL),
+])  # fmt: skip
+def test_a_late_generator_excuses_only_what_came_late(
+    tmp_path: Path, damage: Callable[[FakeRun], None], status: Status
+) -> None:
+    """What a process that is behind gives up late is unknown; too soon, or never, it fails."""
+    run = deepcopy(fake_chain.written())
+    damage(run)
+    next(row for row in run.tapes[0].of(Kind.INVOKE) if row.time_ns > ns(52)).detail = 2_000_000
+    judging = Judging(load_run(run.write(tmp_path / "run")))
+
+    finding = judging.timed("publish_timeout", fake_chain.CRITERIA["publish_timeout"])
+
+    assert not judging.on_schedule
+    assert finding.status is status, finding.reason
 
 
 def test_a_killed_consumer_holds_nothing_any_longer(tmp_path: Path) -> None:
