@@ -18,11 +18,15 @@ from pathlib import Path
 
 import pytest
 
+from chaos.plan import Entry, Episode
+from chaos.watchdog import watchdog_of
 from gameday.clusters.local import LocalCluster
+from gameday.clusters.processes import is_alive
 from gameday.clusters.wait import NotYet, wait_until
 
 ROOT = Path(__file__).parents[2]
 TOOL = Path(__file__).parent / "owner.py"
+RUNNER = Path(__file__).parent / "attached_runner.py"
 USER, PASSWORD = "GAMEDAY_TEST_ATTACHED_USER", "GAMEDAY_TEST_ATTACHED_PASSWORD"
 
 SIGNALS = {
@@ -161,3 +165,28 @@ def write_file(
 def credentials(cluster: LocalCluster) -> dict[str, str]:
     """Return the environment that holds the cluster's credentials."""
     return {USER: cluster.username, PASSWORD: cluster.password}
+
+
+@contextmanager
+def killed_inside(folder: Path, state_dir: Path, file: Path, fault: Entry) -> Iterator[None]:
+    """Run a fault for half a minute in a process of its own, which leaving the block kills -9.
+
+    Inside the block it is in force; after it the run's watchdog has ended, too.
+    """
+    folder.mkdir()
+    episode = Episode(id="e1", name="test", at_s=0, for_s=30, faults=(fault,))
+    words = [sys.executable, str(RUNNER), str(folder), str(state_dir), str(file)]
+    with (folder / "errors").open("wb") as errors:
+        runner = subprocess.Popen(
+            [*words, episode.model_dump_json()], stdin=subprocess.PIPE, stderr=errors,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    try:
+        wait_until((folder / "inside").exists, 40, f"{fault.kind} is in force", poll_ms=20)
+        watchdog = watchdog_of(folder)
+        assert watchdog is not None
+        yield
+    finally:
+        runner.kill()
+        runner.communicate()
+    wait_until(lambda: not is_alive(watchdog), 60, "the watchdog has done its work")

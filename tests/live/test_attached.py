@@ -4,16 +4,12 @@ The session's cluster plays the owner's: what breaks it knows nothing of it but 
 fault is looked at both ways, as the journal has it and as the cluster itself tells.
 """
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from attached_stand import ROOT, Sshd, credentials, running_sshd, write_file
+from attached_stand import Sshd, credentials, killed_inside, running_sshd, write_file
 from chaos_stand import WHOLE, evidence, lines_of, steps_of
 
 from chaos import runs, steps
@@ -24,17 +20,14 @@ from chaos.halts import PauseNode, StopApp, StopNode
 from chaos.journal import FILE_NAME, Journal, read, verify
 from chaos.links import CutLinks, Isolate
 from chaos.nodes import KillNode
-from chaos.plan import Entry, Episode
+from chaos.plan import Entry
 from chaos.rescue import open_faults
-from chaos.watchdog import watchdog_of
 from gameday.clusters import limits
 from gameday.clusters.broker import Broker
 from gameday.clusters.cluster_file import read_file
 from gameday.clusters.commanded import attach_by_file
 from gameday.clusters.commanded_facts import CommandedFacts
 from gameday.clusters.local import LocalCluster
-from gameday.clusters.processes import is_alive
-from gameday.clusters.wait import wait_until
 from gameday.errors import UsageError
 
 pytestmark = pytest.mark.live
@@ -168,26 +161,10 @@ def test_watchdog_runs_the_owner_s_commands(owned: Owned, tmp_path: Path, state_
     """After kill -9 of the runner amid a fault, another process undoes it over ssh."""
     before = limits.disk_free_limit(owned.cluster, "r1")
     folder = tmp_path / "killed"
-    folder.mkdir()
-    episode = Episode(id="e1", name="test", at_s=0, for_s=30,
-                      faults=(Entry(kind="disk_alarm", target="r1"),))  # fmt: skip
-    script = str(ROOT / "tests" / "live" / "attached_runner.py")
-    words = [sys.executable, script, str(folder), str(state_dir), str(owned.file)]
-    with (folder / "errors").open("wb") as errors:
-        runner = subprocess.Popen(
-            [*words, episode.model_dump_json()], stdin=subprocess.PIPE, stderr=errors,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-    try:
-        wait_until((folder / "inside").exists, 40, "the runner broke something", poll_ms=20)
-        assert limits.disk_free_limit(owned.cluster, "r1") > before
-        watchdog = watchdog_of(folder)
-        assert watchdog is not None
-    finally:
-        runner.send_signal(signal.SIGKILL)
-        runner.communicate()
+    fault = Entry(kind="disk_alarm", target="r1")
 
-    wait_until(lambda: not is_alive(watchdog), 60, "the watchdog has done its work")
+    with killed_inside(folder, state_dir, owned.file, fault):
+        assert limits.disk_free_limit(owned.cluster, "r1") > before
 
     restored = [line["by"] for line in read(folder / FILE_NAME) if line.get("step") == "restored"]
     assert restored == ["watchdog"]

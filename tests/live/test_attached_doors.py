@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pika
 import pytest
-from attached_stand import ROOT, credentials, write_file
+from attached_stand import ROOT, credentials, killed_inside, write_file
 from chaos_stand import WHOLE, steps_of
 
 from chaos import outside, probes, runs
 from chaos.doors import SwallowThenClose
 from chaos.fault import Site
 from chaos.journal import FILE_NAME, Journal, read
-from chaos.plan import Entry, Episode
+from chaos.plan import Entry
 from chaos.rescue import open_faults
-from chaos.watchdog import watchdog_of
 from gameday import secured
 from gameday.clusters import residue
 from gameday.clusters.broker import Broker
@@ -30,10 +29,9 @@ from gameday.clusters.cluster_file import read_file
 from gameday.clusters.commanded import CommandedCluster, attach_by_file, load
 from gameday.clusters.local import LocalCluster
 from gameday.clusters.ports import is_free
-from gameday.clusters.processes import is_alive, with_token
+from gameday.clusters.processes import with_token
 from gameday.clusters.spare_doors import SpareDoors, open_doors
 from gameday.clusters.spare_record import recorded
-from gameday.clusters.wait import wait_until
 from gameday.errors import HarnessError
 
 pytestmark = pytest.mark.live
@@ -158,26 +156,10 @@ def test_watchdog_ends_the_doors_of_a_killed_run(
 ) -> None:
     """After kill -9 amid the fault its door is ended, the fault closed, and nothing registered."""
     folder = tmp_path / "killed"
-    folder.mkdir()
-    episode = Episode(id="e1", name="test", at_s=0, for_s=30,
-                      faults=(Entry(kind="swallow_then_close", target="r1"),))  # fmt: skip
-    script = str(ROOT / "tests" / "live" / "attached_runner.py")
-    words = [sys.executable, script, str(folder), str(state_dir), str(tmp_path / "own.yaml")]
-    with (folder / "errors").open("wb") as errors:
-        runner = subprocess.Popen(
-            [*words, episode.model_dump_json()], stdin=subprocess.PIPE, stderr=errors,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-    try:
-        wait_until((folder / "inside").exists, 40, "the runner cut the door", poll_ms=20)
-        (record,) = recorded(state_dir)
-        watchdog = watchdog_of(folder)
-        assert watchdog is not None
-    finally:
-        runner.send_signal(signal.SIGKILL)
-        runner.communicate()
+    fault = Entry(kind="swallow_then_close", target="r1")
 
-    wait_until(lambda: not is_alive(watchdog), 60, "the watchdog has done its work")
+    with killed_inside(folder, state_dir, tmp_path / "own.yaml", fault):
+        (record,) = recorded(state_dir)
 
     assert open_faults(folder) == ()
     lines = [each for each in read(folder / FILE_NAME) if each["event"] == "fault"]
