@@ -125,6 +125,12 @@ def _url(variable: str, text: str, schemes: tuple[str, ...]) -> SplitResult:
     return parts
 
 
+LEADERS_TOTALS = "disable_stats=true&enable_queue_totals=true"
+"""Asks each queue's leader for its figures. The statistics are mixed from all nodes' instead: one
+that led a queue when it was cut off adds what it then knew until `core_metrics_gc_interval` (120 s)
+is over, as seen on 4.3.6 (`gc_leader_data` in the broker's rabbit_core_metrics_gc.erl)."""
+
+
 class AttachedBroker:
     """Facts about an attached cluster, by its management API."""
 
@@ -181,11 +187,12 @@ class AttachedBroker:
     def message_counts(self, vhost: str) -> dict[str, tuple[int, int]]:
         """Return each queue's ready and unacknowledged messages, up to `counts_age_s` old.
 
-        A queue that the statistics do not know yet is missing.
+        A queue that nobody leads has no count, and is missing.
         """
+        path = f"/api/queues/{quote(vhost, safe='')}?{LEADERS_TOTALS}"
         return {
             queue["name"]: (queue["messages_ready"], queue["messages_unacknowledged"])
-            for queue in self._list(vhost)
+            for queue in self._api.get(path)
             if "messages_ready" in queue
         }
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from gameday.clusters.attached import AttachedBroker
 from gameday.clusters.facts import Alarm, ConsumerState, NodeView, QueueState
-from gameday.errors import HarnessError
+from gameday.errors import HarnessError, UnansweredError
 
 
 class AttachedFacts(AttachedBroker):
@@ -60,9 +60,16 @@ class AttachedFacts(AttachedBroker):
         )
 
     def message_counts(self, vhost: str) -> dict[str, tuple[int, int]]:
-        """Return each queue's counts; a queue that the statistics do not know yet is empty."""
-        names = [queue["name"] for queue in self._list(vhost)]
-        return {**dict.fromkeys(names, (0, 0)), **super().message_counts(vhost)}
+        """Return each queue's counts.
+
+        Raises:
+            UnansweredError: a queue has no count, since nobody leads it or its leader is too busy.
+        """
+        counts = super().message_counts(vhost)
+        dumb = sorted({queue["name"] for queue in self._list(vhost)} - set(counts))
+        if dumb:
+            raise UnansweredError(f"no count of {', '.join(dumb)}: no leader answers for it")
+        return counts
 
 
 def _view(node: dict[str, Any], running: frozenset[str]) -> NodeView:

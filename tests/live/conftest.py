@@ -7,6 +7,7 @@ test's own folder are taken.
 """
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,10 +68,15 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cluster(state_dir: Path) -> Iterator[LocalCluster]:
-    """Run the session's cluster."""
+def cluster(
+    state_dir: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalCluster]:
+    """Run the session's cluster; where a test failed, its nodes' logs outlive it."""
     with local_cluster(QUICK, broker=named_broker(), state_dir=state_dir) as running:
         yield running
+        if request.session.testsfailed:
+            kept = tmp_path_factory.getbasetemp() / "broker-logs"
+            shutil.copytree(running.record.folder / "logs", kept)
 
 
 @contextmanager

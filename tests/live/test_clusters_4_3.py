@@ -8,9 +8,12 @@ import pytest
 from conftest import QUICK, beside, broker_4_3
 from pika.exceptions import ConnectionClosedByBroker
 
+from gameday.clusters.attached import attach
+from gameday.clusters.attached_facts import AttachedFacts
 from gameday.clusters.broker import Alarm, Broker
 from gameday.clusters.local import LocalCluster, load, local_cluster
-from gameday.clusters.wait import wait_until
+from gameday.clusters.wait import NotYet, wait_until
+from gameday.errors import HarnessError, UnansweredError
 
 pytestmark = pytest.mark.live
 
@@ -79,6 +82,47 @@ def test_alarm_leaders_and_counts(newer: LocalCluster) -> None:
     assert broker.message_counts("v") == {"q": (1, 0)}
     connection.close()
     broker.drop_vhost("v")
+
+
+@pytest.mark.nightly
+def test_counts_of_an_attached_cluster_are_its_leaders(
+    newer: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a silent cut is over, what its old leader knew counts no more: nobody asks it."""
+    monkeypatch.setenv("AMQP_URL", newer.amqp_url("r1", "/"))
+    monkeypatch.setenv("GAMEDAY_MANAGEMENT_URL", newer.management_url("r1"))
+    broker, facts = Broker(newer), AttachedFacts(attach())
+    broker.make_vhost("stale")
+    connection = pika.BlockingConnection(pika.URLParameters(newer.amqp_url("r1", "stale")))
+    channel = connection.channel()
+    channel.confirm_delivery()
+    channel.queue_declare("q", durable=True, arguments={"x-queue-type": "quorum"})
+    broker.move_leaders("stale", ["q"], "r3")
+    for _ in range(10):
+        channel.basic_publish("", "q", b"1", mandatory=True)
+    held = [channel.basic_get("q")[0] for _ in range(4)]
+    wait_until(lambda: facts.message_counts("stale") == {"q": (6, 4)}, 15, "the counts are known")
+    newer.cut(LINKS, "silent")
+    try:
+        wait_until(
+            lambda: broker.queue_leaders("stale")["q"] in {"r1", "r2"}, 40, "another node leads",
+            errors=(HarnessError,),
+        )  # fmt: skip
+    finally:
+        newer.mend(LINKS)
+    broker.wait_healthy(40)
+    for method in held:
+        channel.basic_ack(method.delivery_tag)
+    channel.queue_purge("q")
+    wait_until(lambda: broker.message_counts("stale") == {"q": (0, 0)}, 20, "the queue is empty")
+
+    wait_until(
+        lambda: facts.message_counts("stale") == {"q": (0, 0)} or NotYet(facts._list("stale")),
+        2 * facts.counts_age_s, "the attached cluster's counts say so",
+        errors=(UnansweredError,),
+    )  # fmt: skip
+    connection.close()
+    broker.drop_vhost("stale")
 
 
 def test_no_mount_shows_outside(newer: LocalCluster) -> None:

@@ -23,13 +23,15 @@ MOVES = [
         "cut-over", "worker_kill", ["load begins", "producers moved", "fault", "fault over"],
         id="cut-over", marks=pytest.mark.nightly,
     ),
+    # Not Redis, killed: what it has popped for a worker that never hears of it is lost, by chance.
+    # `test_redis_server.py` shows that one, without chance.
     pytest.param(
-        "rollback-midway", "broker_kill", ["producers moved", "producers moved back", "fault"],
+        "rollback-midway", "worker_kill", ["producers moved", "producers moved back", "fault"],
         id="rollback-midway",
     ),
     pytest.param(
         "rollback-after", None, ["producers moved", "redis drained", "producers moved back"],
-        id="rollback-after",
+        id="rollback-after", marks=pytest.mark.nightly,
     ),
 ]  # fmt: skip
 

@@ -13,8 +13,6 @@ from gameday.history.verdict import SCHEMA
 
 __all__ = ["game"]
 
-pytestmark = pytest.mark.alone
-
 RUN_WITHIN_S = 420
 DESIGN = ("--alternative", "quorum-builds")
 """Not the contract's own: on 3.10.8 a mirror of that one crashes of a killed leader, and takes a
@@ -22,6 +20,7 @@ core and 4 GiB for a minute and more while it prints its state, beside whatever 
 EXIT_CODES = {"GO": 0, "NO-GO": 1, "INCONCLUSIVE": 3}
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_a_run(game: Runs) -> None:
     """A control and a killed leader end in a decision; its folder judges again to the byte."""
