@@ -8,7 +8,9 @@ failing half way. Nothing here starts or talks to anything.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
+
+from gameday.contracts.promises import Power
 
 How = Literal["reset", "silent"]
 """Two ways to cut: sockets closed and refused, or open and swallowing every byte."""
@@ -25,29 +27,7 @@ CLIENT_DOORS: tuple[Door, ...] = (
 )  # fmt: skip
 """The doors by which a system's clients come; the spare one is a control's."""
 
-ALL_POWERS = frozenset(
-    {
-        "kill_node",
-        "stop_node",
-        "stop_app",
-        "pause_node",
-        "wipe_node",
-        "forget_node",
-        "partition",
-        "slow_link",
-        "client_link",
-        "spare_door",
-        "disk_alarm",
-        "memory_alarm",
-        "operate",
-        "boot_beside",
-        "jump_clock",
-        "tls",
-        "disconnect",
-        "open_zones",
-        "balancer",
-    },
-)
+ALL_POWERS: frozenset[str] = frozenset(get_args(Power))
 """All that a cluster may be able to do to itself, and beside itself."""
 
 
