@@ -72,7 +72,9 @@ def test_every_control_is_caught(game: Runs) -> None:
 )  # fmt: skip
 def test_a_node_that_goes_takes_transient_messages_along(game: Runs, entry: Entry) -> None:
     """What is not written down is gone when its queue stops in good order, too, or is emptied."""
-    process = game.start(plan_of(entry))
+    # Not with the contract's own design: on 3.10.8 its mirrored queue may never be in step again
+    # when a node comes back, and then nothing is judged. The control's queues are its own.
+    process = game.start(plan_of(entry), "--alternative", "quorum-builds")
 
     assert process.wait(RUN_WITHIN_S) in {0, 1, 3}, game.said()[-3000:]
 
