@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# What a change must pass, after set-up, in three lanes at once, for all wait most of their time:
+# What a change must pass, after set-up, in lanes at once, for all wait most of their time:
 #   shared  the live tests that share one cluster
-#   apart   the live tests that start what they need themselves, then those that strike processes
+#   apart   the live tests that start what they need themselves
 #   beside  the tests without a broker, at the lowest priority so that no broker is late for them
+#   stand   and after those the ones that strike processes, at the usual priority
 # and when the live ones of these are over,
 #   alone   the live tests that look at clocks under a whole system's load
 # The first prints as it goes, the others when all is over. SHARED, APART, ALONE, BESIDE, STAND say
@@ -27,12 +28,12 @@ apart() {
     # A state folder of its own: what starts in the one heals what it finds there.
     if [ -n "${GAMEDAY_STATE_DIR:-}" ]; then export GAMEDAY_STATE_DIR="$GAMEDAY_STATE_DIR/apart"; fi
     if [ -n "${GAMEDAY_PORT_BASE:-}" ]; then export GAMEDAY_PORT_BASE=$((GAMEDAY_PORT_BASE + 1000)); fi
-    local code=0 stand_code=0
-    pytest -m "$APART" "${live[@]}" "$@" || code=$?
-    pytest -m "$STAND" "${other[@]}" "$@" || stand_code=$?
-    [ "$code" -ne "$none_selected" ] || return "$stand_code"
-    [ "$stand_code" -eq "$none_selected" ] || [ "$code" -ne 0 ] || return "$stand_code"
-    return "$code"
+    pytest -m "$APART" "${live[@]}" "$@"
+}
+
+stand() {
+    tail --pid="${groups[1]}" -f /dev/null
+    pytest -m "$STAND" "${other[@]}" "$@"
 }
 
 # Begin a lane in a group of its own, so that it can be ended as one.
@@ -66,6 +67,7 @@ trap 'exit 130' INT TERM
 
 begin apart "$@"
 begin_lowest beside .venv/bin/python -m pytest -m "$BESIDE" "${other[@]}" "$@"
+begin stand "$@"
 code=$none_selected
 # The first failure counts; a lane with none of the tests that were named is no failure.
 count() { if [ "$code" -eq 0 ] || [ "$code" -eq "$none_selected" ]; then code=$1; fi; }
@@ -83,8 +85,11 @@ lane_code=0
 pytest -m "$ALONE" "${live[@]}" "$@" || lane_code=$?
 [ "$lane_code" -eq "$none_selected" ] || count "$lane_code"
 ended "${groups[1]}"
-echo "--- the live tests that start what they need themselves, and those that strike processes"
+ended "${groups[2]}"
+echo "--- the live tests that start what they need themselves"
 cat "$folder/apart"
 echo "--- the tests without a broker"
 cat "$folder/beside"
+echo "--- the tests that strike processes"
+cat "$folder/stand"
 exit "$code"

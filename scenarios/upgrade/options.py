@@ -25,7 +25,8 @@ _BEGIN = ("start_green", "declare_green", "rehearse_way_back", "harm_control", "
 STEPS: Mapping[str, tuple[str, ...]] = {
     DRAIN: (*_BEGIN, "move_publishers", "drain_blue", "move_consumers", "move_rest", "retire_blue"),
     SHOVEL: (*_BEGIN, "move_publishers", "move_consumers", "shovel_blue", "retire_blue"),
-    UNREAD: (*_BEGIN, "move_publishers", "move_consumers", "drop_blue", "retire_blue"),
+    # Consumers first, or on a quick machine they have read it all before the queues are emptied.
+    UNREAD: (*_BEGIN, "move_consumers", "move_publishers", "drop_blue", "retire_blue"),
     ROLLING: ("harm_control", "roll_r1", "roll_r2", "roll_r3", "enable_flags"),
 }
 """The steps of each way, in order. After `move_consumers` has begun there is no way back."""
