@@ -202,6 +202,7 @@ def test_command_line_tools_reach_a_node_that_is_cut_off(
     broker: Broker,
 ) -> None:
     """The control path passes no proxy: `rabbitmqctl` works on the far side of a cut."""
-    cluster.cut(LINKS, "reset")
-    cluster.cut_clients(ISOLATED, "reset")
+    # In silence: of a moment's partition by reset RabbitMQ 3.10.8 was seen not to recover alone.
+    cluster.cut(LINKS, "silent")
+    cluster.cut_clients(ISOLATED, "silent")
     assert "r3@mq3" in cluster.ctl(ISOLATED, "eval", "node().")
