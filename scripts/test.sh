@@ -32,7 +32,7 @@ apart() {
 }
 
 stand() {
-    tail --pid="${groups[1]}" -f /dev/null
+    tail --pid="${groups[1]}" -f /dev/null # until the lane beside has ended
     pytest -m "$STAND" "${other[@]}" "$@"
 }
 

@@ -27,36 +27,37 @@ from gameday.errors import HarnessError
 pytestmark = pytest.mark.live
 
 
-WORK = "lists:foldl(fun(X, A) -> (A * X) rem 1000003 end, 1, lists:seq(1, 1000000)), done."
+WORK = "lists:foldl(fun(X, A) -> (A * X) rem 1000003 end, 1, lists:seq(1, 400000)), done."
 """Some tenths of a second for the node, and next to nothing for who asks."""
 
 
-def stood_still(site: Site, node: str) -> float:
-    """Return for how much of the time that a node took over work it neither ran nor wanted to.
+def times_as_long(site: Site, node: str) -> float:
+    """Return how many times as long a node took over work as it ran or waited for a processor.
 
-    A process that waits for a processor, as others do, wants to; one that is suspended does not.
+    A process that waits, as others run, would run; one that is suspended would not.
     """
     before, begun = wanted_ns(site, node), time.monotonic_ns()
     assert site.cluster.evaluate(node, WORK, timeout_s=60) == "done"
-    took_ns = time.monotonic_ns() - begun
-    return 1 - (wanted_ns(site, node) - before) / took_ns
+    took_ns, after = time.monotonic_ns() - begun, wanted_ns(site, node)
+    return took_ns / max(after[each] - before.get(each, 0) for each in after)
 
 
-def wanted_ns(site: Site, node: str) -> int:
-    """Return how long a node's threads have run or waited for a processor; one of them works."""
-    times = Path(f"/proc/{site.cluster.process_id(node)}/task").glob("*/schedstat")
-    return sum(sum(map(int, each.read_text().split()[:2])) for each in times)
+def wanted_ns(site: Site, node: str) -> dict[str, int]:
+    """Return how long each of a node's threads has run or waited for a processor; one works."""
+    threads = Path(f"/proc/{site.cluster.process_id(node)}/task").glob("*/schedstat")
+    return {str(each): sum(map(int, each.read_text().split()[:2])) for each in threads}
 
 
 def test_a_starved_node_answers_late(site: Site) -> None:
-    """It stands still for much of what an answer takes, while peers see it; then no more."""
+    """Several times as long as the work takes, while peers still see it; then quickly again."""
     with StarveNode("r2", share=0.2).inject(site):
-        starved = stood_still(site, "r2")
+        # The most of a few: what it waits for a processor before it is suspended counts as wanted.
+        starved = max(times_as_long(site, "r2") for _ in range(5))
         assert "r2" in site.broker.running_nodes("r1")
 
     healthy(site)
-    assert starved > 0.4  # As much as the fault's own proof asks; with free processors it is 0.8.
-    assert stood_still(site, "r2") < starved / 2
+    assert starved > 2.5
+    assert times_as_long(site, "r2") < starved / 2
     assert 0.4 < evidence(site, "observed")["suspended"] < 1
 
 
