@@ -62,11 +62,19 @@ def clients(own: Site) -> Iterator[Clients]:
     own.broker.make_user(name, FIRST, own.vhost)
     found = Clients(own)
     found.standing = [found.open(FIRST), found.open(FIRST)]
+    # A node lists a connection only after it has answered its open.
+    wait_until(lambda: len(listed(own)) == 2, 10, "both clients are listed")
     yield found
     for each in found.standing:
         if each.is_open:
             each.close()
     own.cluster.management("r1").delete(f"/api/users/{quote(name, safe='')}")
+
+
+def listed(site: Site) -> set[str]:
+    """Name the connections of the site's virtual host, each by its node and process."""
+    stand = connections(site.cluster, site.vhost)
+    return {f"{node} {pid}" for node, pids in stand.items() for pid in pids}
 
 
 def test_everybody_logs_in_anew_and_back_again(own: Site, clients: Clients) -> None:
@@ -102,10 +110,8 @@ def test_whoever_has_the_journal_gives_the_first_one_back(own: Site, clients: Cl
 def test_whoever_holds_one_is_known_and_nobody_else(own: Site, clients: Clients) -> None:
     """What stands is held by somebody; what its client has closed is not."""
     stand = connections(own.cluster, own.vhost)
-    names = {f"{node} {pid}" for node, pids in stand.items() for pid in pids}
 
-    assert len(names) == 2
-    assert set(held(own.cluster, stand)) == names
+    assert set(held(own.cluster, stand)) == listed(own)
     clients.standing[0].close()
     wait_until(lambda: len(held(own.cluster, stand)) == 1, 10, "who closed holds none")
 
