@@ -117,12 +117,13 @@ class PauseNode(OnNode):
 
     def observe(self, site: Site) -> Seen:
         """Its process stands still and its port answers nothing; who still sees it is noted."""
-        pid = site.cluster.process_id(self.node)
-        state = probes.process_state(pid) if pid else "gone"
         greeting = probes.greet(site.cluster.addresses(self.node).direct)
         # The peers alone are asked: waiting for the node itself would make every pause a long one.
         broker, others = Broker(site.cluster), [n for n in site.cluster.nodes if n != self.node]
         seen_by = [each for each in others if self.node in broker.seen_nodes(each)]
         still = site.cluster.is_suspended(self.node) and greeting == probes.SILENT
+        # Read after that look: the system takes a moment to stop a process with many threads.
+        pid = site.cluster.process_id(self.node)
+        state = probes.process_state(pid) if pid else "gone"
         evidence = {"state": state, "greeting": greeting, "seen_by": seen_by}
         return Seen(still and not (self.noticed and seen_by), evidence)
