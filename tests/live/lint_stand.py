@@ -189,6 +189,16 @@ def refusal(act: Callable[[], Any], error: type[Exception]) -> str:
 
 
 @contextmanager
+def stopped(cluster: LocalCluster, node: str) -> Iterator[None]:
+    """Stop a node's broker, and start it again; its Erlang machine goes on."""
+    assert cluster.evaluate(node, "rabbit:stop()", timeout_s=30) == "ok"
+    try:
+        yield
+    finally:
+        assert cluster.evaluate(node, "rabbit:start()", timeout_s=60) == "ok"
+
+
+@contextmanager
 def stand_on(cluster: LocalCluster, folder: Path) -> Iterator[Stand]:
     """Give a stand with a virtual host of its own."""
     name = f"lint-{uuid.uuid4().hex[:8]}"

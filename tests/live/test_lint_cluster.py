@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lint_stand import PERSISTENT, Stand, queue, quorum, refusal, take
+from lint_stand import PERSISTENT, Stand, queue, quorum, refusal, stopped, take
 from pika.exceptions import ChannelClosedByBroker, NackError
 
 from gameday.clusters.broker import Broker
@@ -45,16 +45,6 @@ def mnesia(cluster: LocalCluster) -> None:
             f"broker 3: RabbitMQ {cluster.version} mirrors no queues — run with: "
             "GAMEDAY_TEST_BROKER=3.10 make test",
         )
-
-
-@contextmanager
-def stopped(cluster: LocalCluster, node: str) -> Iterator[None]:
-    """Stop a node's broker, and start it again; its Erlang machine goes on."""
-    assert cluster.evaluate(node, "rabbit:stop()", timeout_s=30) == "ok"
-    try:
-        yield
-    finally:
-        assert cluster.evaluate(node, "rabbit:start()", timeout_s=60) == "ok"
 
 
 def later(act: Callable[[], Any]) -> tuple[Future[Any], float]:

@@ -58,6 +58,7 @@ consumers:
     queue: rush
     prefetch: 11
     service_ms: 10
+    cancel_on_failover: true
 broker_settings:
   - where: rabbitmq.conf
     versions: "<4.3"

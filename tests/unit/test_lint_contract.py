@@ -90,6 +90,9 @@ HITS: dict[str, list[tuple[Change, str]]] = {
             "warning topology.queues[1].type",
         ),
     ],
+    "late-acks-settle-others": [
+        (change(("cancel_on_failover: true", "idempotent: true")), "warning consumers[1]"),
+    ],
     "at-least-once-falls-back": [
         (
             change(("        x-overflow: reject-publish\n", "")),
@@ -305,6 +308,12 @@ MISSES: dict[str, list[Change]] = {
     "mirroring-refused": [change(version=TWO_CLASSES), change((', until: "4.0"}', "}"))],
     "mirroring-without-effect": [change(("^rush", "^(rush|orders)"))],
     "classic-on-one-node": [change(), change(version=NEW, nodes=1)],
+    "late-acks-settle-others": [
+        change(),
+        change(("cancel_on_failover: true", "manual_ack: false")),
+        change(("cancel_on_failover: true", "idempotent: true"), nodes=1),
+        change(("cancel_on_failover: true", "idempotent: true"), version=TWO_CLASSES),
+    ],
     "at-least-once-falls-back": [
         change(
             ("        x-overflow: reject-publish\n", ""),

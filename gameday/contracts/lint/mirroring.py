@@ -44,6 +44,22 @@ def classic_on_one_node(design: Design) -> Iterator[Hit]:
             )
 
 
+def late_acks_settle_others(design: Design) -> Iterator[Hit]:
+    """Find a mirrored queue whose consumers may settle what a former leader delivered."""
+    if design.nodes < 2:
+        return
+    mirrored = {queue.name: queue for queue in design.queues if design.is_mirrored(queue)}
+    if design.clients is None:
+        for queue in mirrored.values():
+            text = f"the queue {queue.name} is mirrored; what its consumers ask for is not known"
+            yield Hit(queue.path, text, "note")
+        return
+    for path, consumer in design.clients.consumers:
+        if consumer.queue in mirrored and consumer.manual_ack and not consumer.cancel_on_failover:
+            text = f"{consumer.name} stays on the mirrored queue {consumer.queue} over a failover"
+            yield Hit((*path, "cancel_on_failover"), text)
+
+
 def _mirroring(policy: PolicyRow) -> list[str]:
     return [key for key in policy.definition if key.startswith("ha-")]
 
@@ -77,5 +93,19 @@ RULES = (
         "Make it a quorum queue, unless waiting for its node is acceptable.",
         "https://www.rabbitmq.com/docs/classic-queues; seen on 3.10.8 and 4.3.6",
         classic_on_one_node,
+    ),
+    Rule(
+        "late-acks-settle-others",
+        "warning",
+        "After a change of leader the channel consumes again by itself, and acks of what the "
+        "former leader delivered go to the new one by their old numbers. There they settle "
+        "whatever has that number: messages that nobody acknowledged are gone, acknowledged ones "
+        "come again, and each that hits makes room above the prefetch. A reject may crash the "
+        "queue.",
+        "Make it a quorum queue; or let the consumers ask to be cancelled then "
+        "(x-cancel-on-ha-failover; cancel_on_failover in a contract), settle nothing that they "
+        "hold, and open a new channel.",
+        "https://www.rabbitmq.com/docs/3.13/ha#cancellation; seen on 3.10.8",
+        late_acks_settle_others,
     ),
 )
