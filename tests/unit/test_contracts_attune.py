@@ -90,6 +90,18 @@ def test_the_real_times_are_an_alternative(attune: Contract) -> None:
     assert changed == {f"attune.{name}.retry.3": 30_000 for name in MAIN}
 
 
+def test_the_cancelled_notifiers_are_an_alternative(attune: Contract) -> None:
+    """`cancelled-notifiers` asks to be cancelled on a failover, and nothing else differs."""
+    [changed] = [
+        each
+        for each in with_alternative(attune, "cancelled-notifiers").consumers
+        if each not in attune.consumers
+    ]
+    own = next(each for each in attune.consumers if each.name == changed.name)
+
+    assert changed == own.model_copy(update={"cancel_on_failover": True})
+
+
 def test_the_topology_is_the_plan_s(attune: Contract) -> None:
     """Three exchanges of their types, three durable queues, each with a DLQ that keeps a day."""
     kinds = [exchange_type(attune.topology, f"attune.{name}") for name in MAIN]
