@@ -1,8 +1,9 @@
 """Who is struck, and that it holds something when it is: leaders and clients on one node.
 
-The wanted victim is made the leader, and the clients come back to their first nodes. A cluster
-that a fault has left unable to move a leader is struck as it stands: the exposure rule judges what
-was met. Where nothing at all was confirmed meanwhile, a further fault would prove nothing.
+The wanted victim is made the leader, where it matters who leads, and the clients come back to their
+first nodes. A cluster that a fault has left unable to move a leader is struck as it stands: the
+exposure rule judges what was met. Where nothing at all was confirmed meanwhile, a further fault
+would prove nothing.
 """
 
 from chaos.plan import Episode
@@ -33,13 +34,14 @@ def take_places(game: Game, episode: Episode) -> str:
     Raises `StoodStillError` when the leaders cannot be moved and nothing is confirmed either.
     """
     confirmed = game.board.total("confirmed")
-    moves = not isinstance(game.broker, AttachedFacts)
-    victim = victim_of(game, episode) if moves else _named(game, episode) or _leader(game)
+    moves = not isinstance(game.broker, AttachedFacts) and picks_a_node(game, episode)
     if not is_balanced(game):  # Behind a balancer nobody chooses his node, and nobody moves.
         game.board.tell("publisher", "rebalance")
         game.board.tell("worker", "rebalance")
     if moves:
-        victim = _with_leaders(game, victim, confirmed)
+        victim = _with_leaders(game, victim_of(game, episode), confirmed)
+    else:
+        victim = _as_led(game, episode, confirmed)
     try:
         wait_until(
             lambda: _in_place(game, victim), PLACES_WITHIN_S, f"clients back in place on {victim}"
@@ -47,6 +49,39 @@ def take_places(game: Game, episode: Episode) -> str:
     except HarnessError as error:
         game.journal.append("note", text=str(error))  # The exposure rule judges it.
     return victim
+
+
+def picks_a_node(game: Game, episode: Episode) -> bool:
+    """Whether it matters who leads: the episode strikes a node, and not all of them.
+
+    Moving leaders is not for nothing: a mirrored queue drops its mirrors for it, and one of 3.10.8
+    that was moved before a worker's end stood still for 35 s.
+    """
+    parts = _targets(episode)
+    symbolic = any(each.startswith(("leader of ", "follower of ")) for each in parts)
+    named = bool(parts & frozenset(game.cluster.nodes)) and not _strikes_all(game, episode)
+    return symbolic or named or is_balanced(game)
+
+
+def _targets(episode: Episode) -> set[str]:
+    """Return whom its faults name, several in one parted by commas."""
+    return {each.strip() for entry in episode.faults for each in str(entry.target).split(",")}
+
+
+def _strikes_all(game: Game, episode: Episode) -> bool:
+    """Whether its faults name every node."""
+    return frozenset(game.cluster.nodes) <= _targets(episode)
+
+
+def _as_led(game: Game, episode: Episode, confirmed: int) -> str:
+    """Return the node that the plan names, or else the main queue's leader; nothing is moved."""
+    named = None if _strikes_all(game, episode) else _named(game, episode)
+    try:
+        return named or _leader(game)
+    except HarnessError as error:
+        if isinstance(game.broker, AttachedFacts):
+            raise
+        return _as_it_stands(game, victim_of(game, episode), confirmed, error)
 
 
 def _leader(game: Game) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chaos.plan import Entry, Episode, Plan
-from scenarios.places import victim_of
+from scenarios.places import picks_a_node, victim_of
 
 KILL = Entry(kind="kill_node", target="leader of q", parameters={})
 
@@ -47,3 +47,29 @@ def test_a_node_that_the_plan_names_is_struck() -> None:
     named = episode("a", Entry(kind="kill_node", target="r3", parameters={}))
 
     assert victim_of(game(q="r1"), named) == "r3"
+
+
+@pytest.mark.parametrize(
+    ("targets", "moves"),
+    [
+        (["leader of q"], True),
+        (["follower of q"], True),
+        (["r2"], True),
+        (["r1, r2"], True),
+        (["worker of q", "r3"], True),
+        (["worker of q"], False),
+        (["q"], False),
+        ([None], False),
+        (["r1", "r2", "r3"], False),
+        (["r1, r2, r3"], False),
+    ],
+)
+def test_leaders_are_moved_only_where_it_matters_who_leads(
+    targets: list[str | None], moves: bool
+) -> None:
+    """A fault of clients or of every node meets the same whoever leads; one node's does not."""
+    struck = episode(
+        "a", *(Entry(kind="kill_node", target=each, parameters={}) for each in targets)
+    )
+
+    assert picks_a_node(game(), struck) is moves
