@@ -54,8 +54,9 @@ def take_places(game: Game, episode: Episode) -> str:
 def picks_a_node(game: Game, episode: Episode) -> bool:
     """Whether it matters who leads: the episode strikes a node, and not all of them.
 
-    Moving leaders is not for nothing: a mirrored queue drops its mirrors for it, and one of 3.10.8
-    that was moved before a worker's end stood still for 35 s.
+    Behind a balancer always, since there the victim is a node that was given clients. Moving
+    leaders is not for nothing: a mirrored queue drops its mirrors for it, and one of 3.10.8 that
+    was moved before a worker's end stood still for 35 s.
     """
     parts = _targets(episode)
     symbolic = any(each.startswith(("leader of ", "follower of ")) for each in parts)
@@ -85,7 +86,7 @@ def _as_led(game: Game, episode: Episode, confirmed: int) -> str:
 
 
 def _leader(game: Game) -> str:
-    """Return the node that leads the main queue, where leaders cannot be moved."""
+    """Return the node that leads the main queue, where leaders are not moved."""
 
     def led() -> str | NotYet:
         leader = game.broker.queue_leaders(game.vhost).get(game.main_queue)

@@ -57,12 +57,7 @@ def test_quorum_leaders_move_and_keep_every_message(
 
 
 def declare_mirrored(cluster: LocalCluster, vhost: str) -> None:
-    """Declare and fill a queue that is mirrored on all nodes, where the version has such."""
-    if not cluster.version.startswith("3."):
-        pytest.skip(
-            f"broker 3: RabbitMQ {cluster.version} mirrors no queues — run with: "
-            "GAMEDAY_TEST_BROKER=3.10 make test",
-        )
+    """Declare and fill a queue that is mirrored on all nodes."""
     policy = {"pattern": "^m", "definition": {"ha-mode": "all"}, "apply-to": "queues"}
     cluster.management("r1").put(f"/api/policies/{vhost}/ha-all", policy)
     declare(cluster, vhost, {"m": {"x-max-priority": 10}})
@@ -78,6 +73,7 @@ end
 """A process that another has suspended goes on when that one ends."""
 
 
+@pytest.mark.usefixtures("mnesia")
 def test_a_mirrored_queue_that_hangs_is_not_moved(
     cluster: LocalCluster, broker: Broker, vhost: str
 ) -> None:
@@ -99,6 +95,7 @@ def test_a_mirrored_queue_that_hangs_is_not_moved(
     assert bodies(cluster, "r1", vhost, "m") == list(range(MESSAGES))
 
 
+@pytest.mark.usefixtures("mnesia")
 def test_mirrored_leaders_move_and_keep_every_message(
     cluster: LocalCluster,
     broker: Broker,

@@ -37,16 +37,6 @@ def stand(cluster: LocalCluster, vhost: str, tmp_path: Path) -> Stand:
     return Stand(cluster, vhost, tmp_path)
 
 
-@pytest.fixture
-def mnesia(cluster: LocalCluster) -> None:
-    """Skip where the cluster's version neither mirrors nor handles partitions itself."""
-    if not cluster.version.startswith("3."):
-        pytest.skip(
-            f"broker 3: RabbitMQ {cluster.version} mirrors no queues — run with: "
-            "GAMEDAY_TEST_BROKER=3.10 make test",
-        )
-
-
 def later(act: Callable[[], Any]) -> tuple[Future[Any], float]:
     """Do something in a thread of its own; return its future and when it began."""
     pool = ThreadPoolExecutor(1)

@@ -108,6 +108,17 @@ def test_a_leader_that_cannot_be_moved_is_struck_where_it_is(episode: Episode) -
     assert stand.said == ["r1 could not be made the leader; r2 is struck as it stands"]
 
 
+def test_no_leader_is_moved_for_a_fault_of_clients(episode: Episode) -> None:
+    """The victim is who leads, nobody is asked to lead, and there is nothing to note."""
+    stand = Stand([100])
+    worker = Entry(kind="kill_client", target="worker of q", parameters={})
+    of_clients = episode.model_copy(update={"faults": (worker,)})
+
+    assert places.take_places(game(stand, of_clients), of_clients) == "r2"
+    assert stand.lines == []
+    assert stand.said == []
+
+
 def test_a_broker_that_confirms_nothing_is_not_struck_again(episode: Episode) -> None:
     """No confirm in all the time that the leaders were to move: the plan ends here."""
     with pytest.raises(places.StoodStillError, match="nothing was confirmed while r1 leads"):
